@@ -1,0 +1,1 @@
+"""What the services say to each other: event classes, topics, schemas. Pure data, no I/O."""

@@ -1,0 +1,90 @@
+"""Tenants: their public profile, their public keys, and the hashes of the API keys that act for them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.contracts.achievements import LongText, Text, Url
+from shared.contracts.event import Event, Instant, Slug, Topic, Value
+from shared.contracts.topics import ISSUERS
+
+
+class IssuerProfile(Value):
+    """How an issuer presents itself (Open Badges 3.0, class Profile)."""
+
+    name: Text
+    url: Url
+    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)
+    description: LongText | None = None
+    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+
+
+class IssuerPublished(Event):
+    """A tenant exists, or shows a new version of its profile. The slug is the tenant id and never changes."""
+
+    TYPE: ClassVar[str] = "issuer.published.v1"
+    TOPIC: ClassVar[Topic] = ISSUERS
+    STREAM: ClassVar[str] = "issuer"
+
+    slug: Slug
+    did: str
+    profile_version: int = Field(ge=1)
+    profile: IssuerProfile
+    published_at: Instant
+
+    @property
+    def aggregate_id(self) -> str:
+        return self.slug
+
+
+class IssuerKeyPublished(Event):
+    """A public key that signs for the tenant: `key_id` is the full DID URL of its verification method."""
+
+    TYPE: ClassVar[str] = "issuer.key-published.v1"
+    TOPIC: ClassVar[Topic] = ISSUERS
+    STREAM: ClassVar[str] = "issuer-key"
+
+    did: str
+    key_id: str
+    public_key_multibase: str
+    valid_from: Instant
+
+    @property
+    def aggregate_id(self) -> str:
+        return self.public_key_multibase
+
+
+class ApiKeyCreated(Event):
+    """An API key may act for the tenant. Only its SHA-256 (hex) is known to anyone but its holder."""
+
+    TYPE: ClassVar[str] = "api-key.created.v1"
+    TOPIC: ClassVar[Topic] = ISSUERS
+    STREAM: ClassVar[str] = "api-key"
+
+    prefix: str = Field(pattern=r"^[0-9a-z]{8}$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    label: str = Field(max_length=100)
+    scopes: tuple[str, ...]
+    created_at: Instant
+    expires_at: Instant
+
+    @property
+    def aggregate_id(self) -> str:
+        return self.prefix
+
+
+class ApiKeyRevoked(Event):
+    """An API key stopped acting for the tenant; every service refuses it within 5 s."""
+
+    TYPE: ClassVar[str] = "api-key.revoked.v1"
+    TOPIC: ClassVar[Topic] = ISSUERS
+    STREAM: ClassVar[str] = "api-key"
+
+    prefix: str = Field(pattern=r"^[0-9a-z]{8}$")
+    revoked_at: Instant
+
+    @property
+    def aggregate_id(self) -> str:
+        return self.prefix

@@ -1,0 +1,80 @@
+"""The closed list of event types, and how bytes become events again.
+
+A stored type that was superseded is lifted by its upcast (old JSON object → new JSON object) before it is
+parsed, so that the rest of the code knows the newest class alone. A type that is not in the list is unknown:
+a consumer ignores it, the log's own reader refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pydantic
+import pydantic_core
+
+from shared.contracts.achievements import AchievementPublished
+from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
+from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
+from shared.contracts.event import Event
+from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked, IssuerKeyPublished, IssuerPublished
+from shared.contracts.learners import LearnerErased
+from shared.contracts.notifications import NotificationGaveUp, NotificationRequested, NotificationSent
+from shared.contracts.status_lists import StatusListPublished
+from shared.errors import Invalid
+
+EVENTS: tuple[type[Event], ...] = (
+    AchievementPublished,
+    AssessmentSubmitted,
+    AssessmentPassed,
+    AssessmentFailed,
+    CredentialIssued,
+    CredentialSigned,
+    CredentialRevoked,
+    StatusListPublished,
+    IssuerPublished,
+    IssuerKeyPublished,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    LearnerErased,
+    NotificationRequested,
+    NotificationSent,
+    NotificationGaveUp,
+)
+BY_TYPE: Mapping[str, type[Event]] = {event.TYPE: event for event in EVENTS}
+
+Upcast = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+UPCASTS: Mapping[str, Upcast] = {}
+
+
+def is_known(event_type: str, upcasts: Mapping[str, Upcast] = UPCASTS) -> bool:
+    """Tell whether `event_type` can be read, directly or through an upcast."""
+    return event_type in BY_TYPE or event_type in upcasts
+
+
+def encode(event: Event) -> bytes:
+    """Return the event as compact JSON (UTF-8), absent optional fields left out."""
+    return event.__pydantic_serializer__.to_json(event, exclude_none=True)
+
+
+def decode(event_type: str, data: bytes, upcasts: Mapping[str, Upcast] = UPCASTS) -> Event:
+    """Parse stored or received JSON bytes into the newest class of `event_type`.
+
+    Raises Invalid('event-unreadable') for an unknown type or for bytes that do not fit the type's schema; the
+    message names the fields, never their values.
+    """
+    try:
+        while event_type in upcasts:
+            event_type, lifted = upcasts[event_type](pydantic_core.from_json(data))
+            data = pydantic_core.to_json(lifted)
+        return BY_TYPE[event_type].model_validate_json(data)
+    except KeyError:
+        raise Invalid("event-unreadable", f"No event type is called {event_type!r}.") from None
+    except pydantic.ValidationError as refusal:
+        fields = sorted(
+            {".".join(str(part) for part in error["loc"]) or "body" for error in refusal.errors()}
+        )
+        message = f"The bytes are not a {event_type}: see {', '.join(sorted(paths))}."
+        raise Invalid("event-unreadable", message) from None
+    except ValueError:
+        raise Invalid("event-unreadable", f"The bytes of {event_type} are not JSON.") from None

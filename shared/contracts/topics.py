@@ -1,0 +1,27 @@
+"""The topics, one for each kind of aggregate, with the one service that may write to it.
+
+Several types share a topic so that one thing's facts stay in order. The key of a record is
+`{issuer_id}/{stream}`. Retention is unlimited: forgetting a learner is deleting a key, not a record.
+"""
+
+from __future__ import annotations
+
+from shared.contracts.event import Topic
+
+ACHIEVEMENTS = Topic("achievements", "issuer", "what can be earned: immutable versions of achievements")
+ASSESSMENTS = Topic("assessments", "assessor", "what was submitted, and whether it met the bar")
+CREDENTIALS = Topic("credentials", "issuer", "a credential's life: issued, signed, revoked")
+STATUS_LISTS = Topic("status-lists", "issuer", "every signed version of every status list")
+ISSUERS = Topic("issuers", "issuer", "tenants, their public keys and the hashes of their API keys")
+LEARNERS = Topic("learners", "assessor", "learners who were forgotten")
+NOTIFICATIONS = Topic("notifications", "notifier", "what learners and partners were told")
+
+TOPICS: tuple[Topic, ...] = (
+    ACHIEVEMENTS,
+    ASSESSMENTS,
+    CREDENTIALS,
+    STATUS_LISTS,
+    ISSUERS,
+    LEARNERS,
+    NOTIFICATIONS,
+)
