@@ -71,9 +71,7 @@ def decode(event_type: str, data: bytes, upcasts: Mapping[str, Upcast] = UPCASTS
     except KeyError:
         raise Invalid("event-unreadable", f"No event type is called {event_type!r}.") from None
     except pydantic.ValidationError as refusal:
-        fields = sorted(
-            {".".join(str(part) for part in error["loc"]) or "body" for error in refusal.errors()}
-        )
+        paths = {".".join(str(part) for part in error["loc"]) or "body" for error in refusal.errors()}
         message = f"The bytes are not a {event_type}: see {', '.join(sorted(paths))}."
         raise Invalid("event-unreadable", message) from None
     except ValueError:

@@ -1,0 +1,1 @@
+"""How facts travel between services: the seam, the codec, the local bus and the consumer."""

@@ -1,0 +1,294 @@
+"""The consumer: takes a batch of records as one transaction, and survives whatever is in it.
+
+    undecodable, or Rejected   will never work    halve until it is alone → bury it, park its key → go on
+    StaleStream                someone was first  again, at most STALE_TRIES_MAX times, then halve
+    Unavailable                not its fault      the same batch after a wait; never buried
+    anything else              a bug              halve → bury with its traceback; too many a minute → stop
+    FencedError                somebody else's    drop what is in hand, stand by
+
+A record of a type that the subscription does not name is ignored and counted. Records of a parked key are
+parked behind it (shared/bus/dead_letters.py). A consumer that has work and makes no progress for
+PROGRESS_WAIT_S ends the process: a supervisor starts it afresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from shared import telemetry
+from shared.bus import codec, dead_letters
+from shared.bus.seam import FencedError, Record, Source
+from shared.contracts.event import Event
+from shared.database import Database
+from shared.errors import MicrocredError, StaleStream, Unavailable
+from shared.eventstore import Recorded, Session
+from shared.telemetry import safe_traceback
+
+BATCH_RECORDS_MAX = 500
+POLL_WAIT_S = 1.0
+STALE_TRIES_MAX = 3
+RETRY_WAIT_S = 0.2
+RETRY_WAIT_S_MAX = 10.0
+UNAVAILABLE_UNREADY_S = 30.0
+BURIED_PER_MINUTE_MAX = 20
+PROGRESS_WAIT_S = 30.0
+REQUEUE_CHECK_EVERY_S = 0.5
+
+logger = structlog.get_logger(__name__)
+
+Prepare = Callable[[Sequence[Recorded]], Awaitable[Any]]
+Handle = Callable[[Sequence[Recorded], Session, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One lane of a service: which events, and the one handler that takes them, a batch at a time.
+
+    `prepare` runs before the transaction, for slow work that must not hold locks; its result is handed to
+    `handle` (None without it). `handle` gets the records that were not taken before, in order. `name` is
+    `{service}.{verb}` and is stored: renaming it means reading everything again.
+    """
+
+    name: str
+    events: tuple[type[Event], ...]
+    handle: Handle
+    prepare: Prepare | None = None
+    batch_records_max: int = BATCH_RECORDS_MAX
+
+
+class TooManyBuriedError(Exception):
+    """So many records fail that the fault is ours: the consumer stops rather than bury the whole log."""
+
+
+@dataclass(slots=True)
+class Health:
+    """What readiness asks: since when the consumer cannot work, and whether it gave up."""
+
+    unavailable_since: float | None = None
+    stopped: str | None = None
+    progressed_at: float = field(default_factory=time.monotonic)
+
+    def problem(self) -> str | None:
+        """Return a sentence if the consumer is not fit for work."""
+        if self.stopped:
+            return self.stopped
+        since = self.unavailable_since
+        if since is not None and time.monotonic() - since > UNAVAILABLE_UNREADY_S:
+            return f"has been waiting for what it depends on for over {UNAVAILABLE_UNREADY_S:.0f} s"
+        return None
+
+
+class Consumer:
+    """Runs one Subscription on one Source against the service's own Database."""
+
+    def __init__(self, subscription: Subscription, source: Source, database: Database) -> None:
+        self.subscription = subscription
+        self.health = Health()
+        self._source = source
+        self._database = database
+        self._types = {event.TYPE for event in subscription.events}
+        self._stopping = asyncio.Event()
+        self._buried_at: deque[float] = deque()
+        self._requeue_checked_at = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.subscription.name
+
+    def stop(self) -> None:
+        """Finish the batch in hand, then end `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Take batches until stopped. Raises TooManyBuriedError when the fault is in the code."""
+        log = logger.bind(consumer=self.name)
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._turn()
+                    self.health.unavailable_since = None
+                except FencedError:
+                    log.warning("fenced: another member took over")
+                    await self._source.rewind()
+                except Unavailable as cause:
+                    await self._wait_out(cause, RETRY_WAIT_S)
+        except Exception as cause:
+            self.health.stopped = f"stopped: {type(cause).__name__}"
+            log.error("consumer stopped", error=safe_traceback(cause))
+            raise
+        finally:
+            await self._source.close()
+
+    async def _turn(self) -> None:
+        await self._requeue_where_asked()
+        self.health.progressed_at = time.monotonic()
+        records = await self._source.poll(self.subscription.batch_records_max, POLL_WAIT_S)
+        if not records:
+            return
+        began = time.monotonic()
+        await self._take(records)
+        await self._source.acknowledge(records)
+        telemetry.BATCH_RECORDS.labels(self.name).observe(len(records))
+        telemetry.BATCH_SECONDS.labels(self.name).observe(time.monotonic() - began)
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        """Get `records` behind us: as one transaction, or, where that fails for good, in halves."""
+        stale_tries = 0
+        wait_s = RETRY_WAIT_S
+        while True:
+            try:
+                return await self._attempt(records)
+            except FencedError:
+                raise
+            except Unavailable as cause:
+                await self._wait_out(cause, wait_s)
+                wait_s = min(wait_s * 2, RETRY_WAIT_S_MAX)
+                continue
+            except StaleStream as cause:
+                stale_tries += 1
+                if stale_tries <= STALE_TRIES_MAX:
+                    continue
+                failure: Exception = cause
+            except Exception as cause:
+                failure = cause
+            break
+        if len(records) == 1:
+            return await self._bury(records[0], failure)
+        half = len(records) // 2
+        await self._take(records[:half])
+        await self._take(records[half:])
+        return None
+
+    async def _attempt(self, records: Sequence[Record]) -> None:
+        wanted = [record for record in records if codec.event_type(record) in self._types]
+        decoded = [codec.decode(record) for record in wanted]
+        prepare = self.subscription.prepare
+        prepared = await prepare(decoded) if prepare is not None and decoded else None
+        async with self._database.session() as session:
+            parked = await self._park(session, wanted)
+            open_to_us = [event for event in decoded if event.key not in parked]
+            fresh_ids = await session.claim(self.name, [event.id for event in open_to_us])
+            fresh = [event for event in open_to_us if event.id in fresh_ids]
+            if fresh:
+                await self.subscription.handle(fresh, session, prepared)
+            await self._source.mark(session, records)
+        self._count(records=len(records), wanted=len(wanted), open_to_us=len(open_to_us), fresh=len(fresh))
+        self.health.progressed_at = time.monotonic()
+        self.health.unavailable_since = None
+
+    def _count(self, records: int, wanted: int, open_to_us: int, fresh: int) -> None:
+        outcomes = {
+            "handled": fresh,
+            "repeated": open_to_us - fresh,
+            "parked": wanted - open_to_us,
+            "ignored": records - wanted,
+        }
+        for outcome, number in outcomes.items():
+            if number:
+                telemetry.RECORDS.labels(self.name, outcome).inc(number)
+
+    async def _park(self, session: Session, records: Sequence[Record]) -> set[str]:
+        keys = await dead_letters.parked_keys(
+            session.connection, self.name, [record.key for record in records]
+        )
+        waiting = [record for record in records if record.key in keys]
+        if waiting:
+            await dead_letters.park(session.connection, self.name, waiting)
+        return keys
+
+    async def _bury(self, record: Record, cause: Exception) -> None:
+        expected = isinstance(cause, MicrocredError)
+        error = str(cause) if expected else safe_traceback(cause)
+        async with self._database.session() as session:
+            await dead_letters.lock_key(session.connection, self.name, record.key)
+            await dead_letters.bury(session.connection, self.name, record, error)
+            await self._source.mark(session, [record])
+        telemetry.RECORDS.labels(self.name, "buried").inc()
+        logger.error(
+            "record buried",
+            consumer=self.name,
+            topic=record.topic,
+            offset=record.offset,
+            event_type=codec.event_type(record),
+            event_id=record.headers.get("ce_id"),
+            error=error,
+        )
+        if not expected:
+            self._refuse_to_bury_everything()
+
+    def _refuse_to_bury_everything(self) -> None:
+        now = time.monotonic()
+        self._buried_at.append(now)
+        while self._buried_at and now - self._buried_at[0] > 60:
+            self._buried_at.popleft()
+        if len(self._buried_at) > BURIED_PER_MINUTE_MAX:
+            raise TooManyBuriedError(
+                f"{self.name} buried over {BURIED_PER_MINUTE_MAX} records in a minute for faults of its own."
+            )
+
+    async def _requeue_where_asked(self) -> None:
+        if time.monotonic() - self._requeue_checked_at < REQUEUE_CHECK_EVERY_S:
+            return
+        self._requeue_checked_at = time.monotonic()
+        async with self._database.connection() as connection:
+            keys = await dead_letters.asked_keys(connection, self.name)
+        for key in keys:
+            await self._requeue(key)
+
+    async def _requeue(self, key: str) -> None:
+        """Replay a key's open records in order and unpark it, in one transaction."""
+        try:
+            async with self._database.connection() as connection:
+                records = await dead_letters.open_records(connection, self.name, key)
+            prepare = self.subscription.prepare
+            prepared = await prepare([codec.decode(record) for record in records]) if prepare else None
+            async with self._database.session() as session:
+                await dead_letters.lock_key(session.connection, self.name, key)
+                records_now = await dead_letters.open_records(session.connection, self.name, key)
+                if len(records_now) != len(records):
+                    return  # more arrived while we prepared: the next check takes them all
+                events = [codec.decode(record) for record in records_now]
+                fresh_ids = await session.claim(self.name, [event.id for event in events])
+                fresh = [event for event in events if event.id in fresh_ids]
+                if fresh:
+                    await self.subscription.handle(fresh, session, prepared)
+                await dead_letters.resolve(session.connection, self.name, key)
+            telemetry.RECORDS.labels(self.name, "requeued").inc(len(fresh))
+            logger.info("key requeued", consumer=self.name, records=len(fresh))
+        except (Unavailable, FencedError):
+            raise
+        except Exception as cause:
+            error = str(cause) if isinstance(cause, MicrocredError) else safe_traceback(cause)
+            async with self._database.connection() as connection:
+                await dead_letters.refuse_requeue(connection, self.name, key, error)
+            logger.error("requeue failed again", consumer=self.name, error=error)
+
+    async def _wait_out(self, cause: Unavailable, wait_s: float) -> None:
+        if self.health.unavailable_since is None:
+            self.health.unavailable_since = time.monotonic()
+            logger.warning("waiting", consumer=self.name, reason=cause.message)
+        self.health.progressed_at = time.monotonic()
+        if self._stopping.is_set():
+            raise cause
+        try:
+            await asyncio.wait_for(self._stopping.wait(), wait_s)
+        except TimeoutError:
+            return
+        raise cause
+
+    async def lag(self) -> int:
+        """Return how many records wait, and show it in the metrics."""
+        waiting = await self._source.lag()
+        telemetry.LAG_RECORDS.labels(self.name).set(waiting)
+        return waiting
+
+    def stuck(self) -> bool:
+        """Tell whether a turn has neither progressed nor waited knowingly for PROGRESS_WAIT_S."""
+        return time.monotonic() - self.health.progressed_at > PROGRESS_WAIT_S

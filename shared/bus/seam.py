@@ -1,0 +1,70 @@
+"""The seam between a consumer and whatever carries the records.
+
+A Source hands out batches in order per key. Its position moves in two steps, because buses differ in where
+they keep it: `mark` inside the consumer's transaction (the local bus keeps its cursor there) and
+`acknowledge` after the commit (Kafka's offsets). A crash in between means redelivery; the inbox makes it
+harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.contracts.event import Event
+from shared.database import Database
+from shared.eventstore import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event on the bus: a CloudEvent in binary mode. `key` is `{issuer_id}/{stream}`."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    headers: Mapping[str, str]
+    value: bytes
+
+
+class FencedError(Exception):
+    """Another member has taken this consumer's place; what this one holds is stale and must be dropped."""
+
+
+class Source(Protocol):
+    """Where a consumer reads."""
+
+    async def poll(self, records_max: int, wait_s: float) -> Sequence[Record]:
+        """Return the next records, at most `records_max`, waiting at most `wait_s` for the first."""
+
+    async def mark(self, session: Session, records: Sequence[Record]) -> None:
+        """Note in the consumer's own transaction that `records` are dealt with. Raises FencedError."""
+
+    async def acknowledge(self, records: Sequence[Record]) -> None:
+        """Note after the commit that `records` are dealt with."""
+
+    async def rewind(self) -> None:
+        """After a failure: hand out again whatever is not yet acknowledged."""
+
+    async def lag(self) -> int:
+        """Return how many records wait behind the position."""
+
+    async def close(self) -> None:
+        """Stop reading and let another member take over at once."""
+
+
+class Bus(Protocol):
+    """What carries records between services."""
+
+    name: str
+
+    def source(self, consumer: str, events: Sequence[type[Event]], database: Database) -> Source:
+        """Return the Source of the topics of `events` for `consumer`, whose own schema is `database`.
+
+        A bus may hand out other types of the same topics too; the consumer ignores them.
+        """
+
+    async def close(self) -> None:
+        """Let go of every connection."""

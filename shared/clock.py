@@ -1,0 +1,31 @@
+"""The only source of time and of random ids; called from api, handlers and courier, never from a decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import uuid_utils.compat
+
+
+def now() -> datetime:
+    """Return the present in UTC, cut to milliseconds: what documents and events can hold exactly."""
+    instant = datetime.now(UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def ordered_uuid() -> UUID:
+    """Return a UUIDv7 (RFC 9562 §5.7): ids of events and other things made in time order."""
+    return uuid_utils.compat.uuid7()
+
+
+def random_uuid() -> UUID:
+    """Return a UUIDv4: ids that must tell nothing, such as a learner's."""
+    return uuid4()
+
+
+def uuid7_instant(value: UUID) -> datetime | None:
+    """Return the moment a UUIDv7 was made (UTC), or None for another version."""
+    if value.version != 7:
+        return None
+    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)

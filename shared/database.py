@@ -1,0 +1,159 @@
+"""A service's own PostgreSQL schema: the pool, sessions, and the migrations that build it.
+
+One schema and one role per service; a service never reads another's tables. What PostgreSQL may say about
+itself (away, starting, too many clients, deadlock) becomes Unavailable here, once, so that nobody above knows
+the driver's errors. Every wait has a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from shared import clock
+from shared.errors import Unavailable
+from shared.eventstore import Session
+from shared.eventstore.log import Connection
+
+CONNECT_WAIT_S = 10
+ACQUIRE_WAIT_S = 10
+STATEMENT_WAIT_MS = 30_000
+IDLE_IN_TRANSACTION_WAIT_MS = 10_000
+RETRY_AFTER_S = 1.0
+LOG_MIGRATIONS = Path(__file__).parent / "eventstore" / "migrations"
+
+AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InsufficientResourcesError,
+    OSError,
+    TimeoutError,
+)
+"""What says nothing about the request, only about the database at this moment."""
+
+logger = structlog.get_logger(__name__)
+
+
+class Database:
+    """A pool of connections whose search path is one schema."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], schema: str) -> None:
+        self._pool = pool
+        self.schema = schema
+
+    @classmethod
+    async def open(cls, dsn: str, schema: str, connections_max: int = 10) -> Database:
+        """Connect to `dsn`. Raises Unavailable when PostgreSQL does not answer."""
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=connections_max,
+                timeout=CONNECT_WAIT_S,
+                server_settings={
+                    "search_path": schema,
+                    "application_name": f"microcred-{schema}",
+                    "statement_timeout": str(STATEMENT_WAIT_MS),
+                    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_WAIT_MS),
+                    "jit": "off",
+                },
+            )
+        except AWAY as cause:
+            raise Unavailable(f"The database of {schema} does not answer.", RETRY_AFTER_S) from cause
+        return cls(pool, schema)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection outside any transaction: for reads."""
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_WAIT_S) as connection:
+                yield connection
+        except AWAY as cause:
+            raise Unavailable(f"The database of {self.schema} is away.", RETRY_AFTER_S) from cause
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Open one transaction as a Session; it commits when the block ends, or leaves nothing."""
+        async with self.connection() as connection, connection.transaction():
+            yield Session(connection, clock.now())
+
+    async def close(self) -> None:
+        """Give all connections back, ending those that are still in use after the acquire wait."""
+        try:
+            async with asyncio.timeout(ACQUIRE_WAIT_S):
+                await self._pool.close()
+        except AWAY:
+            self._pool.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of SQL, run once. `name` is `{owner}/{file}`; its checksum may never change once applied."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def read_migrations(owner: str, folder: Path) -> list[Migration]:
+    """Return the SQL files of `folder` in the order of their names."""
+    return [
+        Migration(f"{owner}/{file.name}", file.read_text("utf-8")) for file in sorted(folder.glob("*.sql"))
+    ]
+
+
+class MigrationChangedError(Exception):
+    """A migration that was applied has another text now. Restore it and write a new one instead."""
+
+
+async def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
+    """Apply what is missing, each in a transaction of its own, under a lock of the schema.
+
+    Returns the names applied now. Raises MigrationChangedError before anything is applied if the text of an
+    applied migration differs from the recorded checksum.
+    """
+    async with database.connection() as connection:
+        lock = f"SELECT {{}}(hashtextextended('migrate ' || '{database.schema}', 0))"
+        await connection.execute(lock.format("pg_advisory_lock"))
+        try:
+            return await _migrate_locked(connection, migrations)
+        finally:
+            await connection.execute(lock.format("pg_advisory_unlock"))
+
+
+async def _migrate_locked(connection: Connection, migrations: Sequence[Migration]) -> list[str]:
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration"
+        " (name text PRIMARY KEY, checksum text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
+    )
+    applied = {row["name"]: row["checksum"] for row in await connection.fetch("SELECT * FROM migration")}
+    for migration in migrations:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            raise MigrationChangedError(f"{migration.name} was changed after it had been applied.")
+    missing = [migration for migration in migrations if migration.name not in applied]
+    for migration in missing:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO migration (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
+            )
+        logger.info("migration applied", migration=migration.name)
+    return [migration.name for migration in missing]

@@ -1,0 +1,189 @@
+"""Append, load and read_after on the `event` table: the only place that inserts an event.
+
+Why an advisory lock: PostgreSQL takes an identity value before the row is visible, so a reader that polls
+`position > last` can pass a position that commits later, and lose it for ever. `append` takes the lock of
+its schema as the last thing before the one INSERT and holds it to the end of the transaction, so that
+positions become visible in their own order. tests/integration/test_append_order.py keeps the experiment.
+
+Refuses: a version that exists already (StaleStream).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from shared.clock import ordered_uuid
+from shared.contracts import registry
+from shared.contracts.event import Event
+from shared.errors import StaleStream
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+StreamKey = tuple[str, str]
+"""(issuer_id, stream)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Who caused an event, and in the course of what.
+
+    `actor` is `api-key:{prefix}`, `operator:cli` or `consumer:{name}`; `correlation` ties together all that
+    follows from one request; `causation` is the id of the event that led here, if one did.
+    """
+
+    actor: str
+    correlation: str
+    causation: UUID | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events to add to one stream that was loaded at `expected_version` (0: the stream is new)."""
+
+    issuer_id: str
+    stream: str
+    expected_version: int
+    events: tuple[Event, ...]
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as the log holds it. `position` orders the log, `version` (from 1) orders its stream."""
+
+    position: int
+    id: UUID
+    issuer_id: str
+    stream: str
+    version: int
+    at: datetime
+    event: Event
+    meta: Meta
+
+    @property
+    def key(self) -> str:
+        """The record key of the bus: one thing's facts stay in order, and tenants never share a key."""
+        return f"{self.issuer_id}/{self.stream}"
+
+
+INSERT = """
+INSERT INTO event (issuer_id, stream, version, type, data, meta, id, at)
+SELECT issuer_id, stream, version, type, data, meta::jsonb, id, $8
+FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[], $6::text[], $7::uuid[])
+  WITH ORDINALITY AS rows (issuer_id, stream, version, type, data, meta, id, ordinal)
+ORDER BY ordinal
+RETURNING position
+"""
+
+
+async def append(connection: Connection, appends: Sequence[Append], at: datetime) -> list[Recorded]:
+    """Insert all events of `appends`, in order, in one statement under the lock of the schema.
+
+    Call it last in a transaction: only projections and the commit may follow, since everyone else who appends
+    to this schema waits. Raises StaleStream if a stream has moved on.
+    """
+    rows = [
+        (item, item.expected_version + step, event)
+        for item in appends
+        for step, event in enumerate(item.events, start=1)
+    ]
+    if not rows:
+        return []
+    ids = [ordered_uuid() for _ in rows]
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), 0))")
+    try:
+        inserted = await connection.fetch(
+            INSERT,
+            [item.issuer_id for item, _, _ in rows],
+            [item.stream for item, _, _ in rows],
+            [version for _, version, _ in rows],
+            [event.TYPE for _, _, event in rows],
+            [registry.encode(event) for _, _, event in rows],
+            [encode_meta(item.meta) for item, _, _ in rows],
+            ids,
+            at,
+        )
+    except asyncpg.UniqueViolationError as violation:
+        raise StaleStream("A stream has moved on since it was loaded.") from violation
+    return [
+        Recorded(row["position"], event_id, item.issuer_id, item.stream, version, at, event, item.meta)
+        for row, event_id, (item, version, event) in zip(inserted, ids, rows, strict=True)
+    ]
+
+
+LOAD = """
+SELECT e.position, e.id, e.issuer_id, e.stream, e.version, e.at, e.type, e.data, e.meta::text AS meta
+FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, stream)
+JOIN event e ON e.issuer_id = wanted.issuer_id AND e.stream = wanted.stream
+ORDER BY e.issuer_id, e.stream, e.version
+"""
+
+
+async def load(connection: Connection, streams: Iterable[StreamKey]) -> dict[StreamKey, list[Recorded]]:
+    """Return every event of the streams, oldest first, in one query; an unknown stream gives []."""
+    wanted = sorted(set(streams))
+    history: dict[StreamKey, list[Recorded]] = {key: [] for key in wanted}
+    if wanted:
+        for row in await connection.fetch(LOAD, [key[0] for key in wanted], [key[1] for key in wanted]):
+            history[(row["issuer_id"], row["stream"])].append(recorded_from_row(row))
+    return history
+
+
+READ_AFTER = """
+SELECT position, id, issuer_id, stream, version, at, type, data, meta::text AS meta
+FROM event WHERE position > $1 AND ($2::text[] IS NULL OR type = ANY($2)) ORDER BY position LIMIT $3
+"""
+
+
+async def read_after(
+    connection: Connection, position: int, events_max: int, types: Sequence[str] | None = None
+) -> list[Recorded]:
+    """Return up to `events_max` events behind `position`, in the order of the log, of `types` if given."""
+    rows = await connection.fetch(READ_AFTER, position, None if types is None else list(types), events_max)
+    return [recorded_from_row(row) for row in rows]
+
+
+def recorded_from_row(row: asyncpg.Record) -> Recorded:
+    """Turn a row of LOAD or READ_AFTER into an event."""
+    event = registry.decode(row["type"], row["data"])
+    return Recorded(
+        row["position"],
+        row["id"],
+        row["issuer_id"],
+        row["stream"],
+        row["version"],
+        row["at"],
+        event,
+        decode_meta(row["meta"]),
+    )
+
+
+def encode_meta(meta: Meta) -> str:
+    """Return the JSON text of the `meta` column; what is absent is left out."""
+    fields = {
+        "actor": meta.actor,
+        "correlation": meta.correlation,
+        "causation": str(meta.causation) if meta.causation else None,
+        "traceparent": meta.traceparent,
+    }
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None}).decode()
+
+
+def decode_meta(text: str) -> Meta:
+    """Read the `meta` column back."""
+    fields = orjson.loads(text)
+    causation = fields.get("causation")
+    return Meta(
+        fields["actor"],
+        fields["correlation"],
+        UUID(causation) if causation else None,
+        fields.get("traceparent"),
+    )

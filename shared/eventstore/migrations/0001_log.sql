@@ -1,0 +1,54 @@
+-- The four tables of every service: what happened, what was heard, how far, and what could not be taken.
+CREATE TABLE event (
+    position  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    issuer_id text NOT NULL,
+    stream    text NOT NULL,
+    version   integer NOT NULL CHECK (version >= 1),
+    type      text NOT NULL,
+    data      bytea COMPRESSION lz4 NOT NULL,
+    meta      jsonb NOT NULL,
+    id        uuid NOT NULL UNIQUE,
+    at        timestamptz NOT NULL,
+    UNIQUE (issuer_id, stream, version)
+);
+
+CREATE FUNCTION refuse_change_of_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'events are immutable: % refused', TG_OP;
+END
+$$;
+CREATE TRIGGER event_is_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_event();
+
+CREATE TABLE inbox (
+    consumer text NOT NULL,
+    event_id uuid NOT NULL,
+    seen_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (consumer, event_id)
+);
+CREATE INDEX inbox_seen_at ON inbox (seen_at);
+
+CREATE TABLE cursor (
+    name       text PRIMARY KEY,
+    position   bigint NOT NULL DEFAULT 0,
+    held_until timestamptz NOT NULL DEFAULT '-infinity',
+    epoch      bigint NOT NULL DEFAULT 0,
+    moved_at   timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE dead_letter (
+    consumer    text NOT NULL,
+    topic       text NOT NULL,
+    partition   integer NOT NULL,
+    "offset"    bigint NOT NULL,
+    key         text NOT NULL,
+    state       text NOT NULL CHECK (state IN ('buried', 'parked')),
+    value       bytea NOT NULL,
+    headers     jsonb NOT NULL,
+    error       text NOT NULL,
+    at          timestamptz NOT NULL DEFAULT now(),
+    asked_at    timestamptz,
+    resolved_at timestamptz,
+    PRIMARY KEY (consumer, topic, partition, "offset")
+);
+CREATE INDEX dead_letter_open ON dead_letter (consumer, key) WHERE resolved_at IS NULL;

@@ -1,0 +1,45 @@
+"""A session: one database transaction with the log and the inbox at hand.
+
+Every handler gets a batch and a session; what it appends, projects and claims is committed together or not at
+all. The order of locks is always: inbox rows in sorted id order, own truth rows in id order, the append lock,
+projections. (Unsorted claims deadlock.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from shared.eventstore import log
+from shared.eventstore.log import Append, Connection, Recorded, StreamKey
+
+CLAIM = """
+INSERT INTO inbox (consumer, event_id)
+SELECT $1, id FROM unnest($2::uuid[]) AS id ORDER BY id
+ON CONFLICT DO NOTHING RETURNING event_id
+"""
+
+
+class Session:
+    """One transaction. `at` is the moment it began: the one clock reading that its handler may use."""
+
+    def __init__(self, connection: Connection, at: datetime) -> None:
+        self.connection = connection
+        self.at = at
+
+    async def claim(self, consumer: str, ids: Iterable[UUID]) -> set[UUID]:
+        """Mark event ids as taken by `consumer` and return those that were not taken before."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return set()
+        rows = await self.connection.fetch(CLAIM, consumer, wanted)
+        return {row["event_id"] for row in rows}
+
+    async def load(self, streams: Iterable[StreamKey]) -> dict[StreamKey, list[Recorded]]:
+        """Return the history of each stream, in one query; see log.load."""
+        return await log.load(self.connection, streams)
+
+    async def append(self, appends: Sequence[Append]) -> list[Recorded]:
+        """Add events under the append lock; once a session, and only projections after it; see log.append."""
+        return await log.append(self.connection, appends, self.at)
