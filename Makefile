@@ -1,0 +1,95 @@
+# Everything a newcomer types. Each target makes what it needs first: Python 3.11 or newer is enough.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+# More for the command behind a target, such as: make demo ARGS=--json
+ARGS ?=
+# The Python that makes the environment; without it the first suitable one on the PATH.
+PYTHON ?=
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+.PHONY: help demo serve test check bench lock generate clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.run ## Do the whole job on 1,000 learners, in one process, and tell the story
+	@$(BIN)/microcred demo $(ARGS)
+
+serve: $(VENV)/.run ## Keep the same world up, with its data, addresses and API pages
+	@$(BIN)/microcred serve $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.dev ## Lint, types, import contracts, generated files, file and function limits
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict -p services -p shared
+	$(BIN)/lint-imports
+	$(BIN)/python -m services.generate --check
+	$(BIN)/python tests/contract/limits.py
+
+bench: $(VENV)/.dev ## Measure credentials per second and CPU by stage; write docs/PERFORMANCE.md
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+generate: $(VENV)/.dev ## Write docs/EVENTS.md, docs/SETTINGS.md, the JSON Schemas and OpenAPI files anew
+	@$(BIN)/python -m services.generate
+
+clean: ## Remove the environment, caches and build output; data in var/ and .state/ stays
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find services shared tests requirements -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# --- the environment -------------------------------------------------------------------------------------
+# A stamp is written last, so what was interrupted is done again. Where packages come from is pip's own
+# configuration; that they are the right ones is what the hashes are for.
+
+$(VENV)/.made: requirements/build.txt
+	@chosen=; bare=; \
+	for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    if $$python -c 'import venv, ensurepip' 2>/dev/null; then chosen=$$python; break; fi; \
+	    bare=$${bare:-$$python}; \
+	  fi; \
+	done; \
+	if [ -z "$$chosen$$bare" ]; then \
+	  echo "microcred needs Python 3.11 or newer, and none of these is: $(PYTHONS)." >&2; \
+	  echo "Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; \
+	fi; \
+	if [ -z "$$chosen" ]; then \
+	  version=$$($$bare -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  echo "Python $$version is here, but not its module for virtual environments." >&2; \
+	  echo "Install it: on Debian and Ubuntu it is the package python$$version-venv." >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$chosen --version)"; \
+	$$chosen -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made requirements/run.txt requirements/hatch_dependencies.py pyproject.toml
+	@echo "Installing what microcred runs on (requirements/run.txt), once"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Installing what its checks and tests need (requirements/dev.txt), once"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# uv reads no pip configuration: what pip was told is passed on, and no address is written into the files.
+lock: $(VENV)/.made ## Resolve requirements/*.in anew into *.txt with hashes, for every platform
+	@$(BIN)/python -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip --quiet --disable-pip-version-check install uv
+	@index=$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true); \
+	if [ -n "$$index" ]; then UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; export UV_DEFAULT_INDEX; fi; \
+	for name in build run dev; do \
+	  echo "Locking requirements/$$name.txt"; \
+	  $(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header \
+	    requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
