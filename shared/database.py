@@ -27,7 +27,7 @@ ACQUIRE_WAIT_S = 10
 STATEMENT_WAIT_MS = 30_000
 IDLE_IN_TRANSACTION_WAIT_MS = 10_000
 RETRY_AFTER_S = 1.0
-LOG_MIGRATIONS = Path(__file__).parent / "eventstore" / "migrations"
+SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 
 AWAY = (
     asyncpg.PostgresConnectionError,

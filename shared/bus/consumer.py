@@ -14,6 +14,7 @@ PROGRESS_WAIT_S ends the process: a supervisor starts it afresh.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -149,6 +150,8 @@ class Consumer:
                 raise
             except Unavailable as cause:
                 await self._wait_out(cause, wait_s)
+                if self._stopping.is_set():
+                    raise
                 wait_s = min(wait_s * 2, RETRY_WAIT_S_MAX)
                 continue
             except StaleStream as cause:
@@ -275,13 +278,8 @@ class Consumer:
             self.health.unavailable_since = time.monotonic()
             logger.warning("waiting", consumer=self.name, reason=cause.message)
         self.health.progressed_at = time.monotonic()
-        if self._stopping.is_set():
-            raise cause
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), wait_s)
-        except TimeoutError:
-            return
-        raise cause
 
     async def lag(self) -> int:
         """Return how many records wait, and show it in the metrics."""

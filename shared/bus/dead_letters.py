@@ -172,7 +172,8 @@ async def ask_requeue(connection: Connection, consumer: str, key: str) -> int:
     Raises NotFound when none is open and Conflict when it has been asked already.
     """
     rows = await connection.fetch(
-        "SELECT asked_at FROM dead_letter WHERE consumer = $1 AND key = $2 AND resolved_at IS NULL FOR UPDATE",
+        "SELECT asked_at FROM dead_letter"
+        " WHERE consumer = $1 AND key = $2 AND resolved_at IS NULL FOR UPDATE",
         consumer,
         key,
     )

@@ -1,0 +1,176 @@
+"""API keys: who may do what, for which tenant.
+
+A key is `mc_{prefix}_{secret}`: eight characters that may be shown and logged, and 256 random bits. Its
+SHA-256 is all that is ever stored (so much entropy needs no slow hash). The issuer service owns keys; every
+service keeps the hashes from its events, and a revoked key is refused everywhere within 5 s.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared import clock
+from shared.bus.consumer import Subscription
+from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked
+from shared.database import Database
+from shared.errors import Forbidden, Unauthenticated
+from shared.eventstore import Recorded, Session
+
+PREFIX_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+PREFIX_CHARACTERS = 8
+SECRET_BYTES = 32
+KEY_CHARACTERS_MAX = 100
+CACHE_S_MAX = 2.0
+CACHE_KEYS_MAX = 10_000
+
+
+class Scope(StrEnum):
+    """What a key may do. No scope contains another."""
+
+    ASSESSMENTS_WRITE = "assessments:write"
+    ASSESSMENTS_READ = "assessments:read"
+    ACHIEVEMENTS_WRITE = "achievements:write"
+    CREDENTIALS_READ = "credentials:read"
+    CREDENTIALS_REVOKE = "credentials:revoke"
+    LEARNERS_ERASE = "learners:erase"
+    ISSUERS_WRITE = "issuers:write"
+    SUBSCRIPTIONS_WRITE = "subscriptions:write"
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key at the only moment at which it is known: `token` goes to its holder and nowhere else."""
+
+    token: str
+    prefix: str
+    sha256: str
+
+    def __repr__(self) -> str:
+        return f"NewKey(prefix={self.prefix!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom a request speaks for."""
+
+    issuer_id: str
+    prefix: str
+    scopes: frozenset[str]
+
+    @property
+    def actor(self) -> str:
+        """How events name the caller."""
+        return f"api-key:{self.prefix}"
+
+
+def new_key() -> NewKey:
+    """Make a key. The caller shows `token` once and stores `sha256`."""
+    prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(PREFIX_CHARACTERS))
+    secret = base64.urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).rstrip(b"=").decode()
+    token = f"mc_{prefix}_{secret}"
+    return NewKey(token, prefix, fingerprint(token))
+
+
+def fingerprint(token: str) -> str:
+    """Return the SHA-256 (hex) of a key: what is stored."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Access:
+    """Tells whether a request's key is good, from the service's own table `api_key`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache: dict[str, tuple[float, dict[str, Any] | None]] = {}
+
+    async def caller(self, authorization: str | None, scope: Scope) -> Caller:
+        """Return whom `Authorization: Bearer mc_…` speaks for.
+
+        Raises Unauthenticated for no key or one that is unknown, expired or revoked (never saying which), and
+        Forbidden for a good key without `scope`.
+        """
+        token = _bearer(authorization)
+        row = await self._row(token.split("_")[1])
+        stored = row["sha256"] if row else "0" * 64
+        if (
+            not hmac.compare_digest(stored, fingerprint(token))
+            or row is None
+            or not _in_force(row, clock.now())
+        ):
+            raise Unauthenticated("key-refused", "The API key is unknown, expired or revoked.")
+        caller = Caller(row["issuer_id"], row["prefix"], frozenset(row["scopes"]))
+        if scope not in caller.scopes:
+            raise Forbidden("scope-missing", f"The API key lacks the scope {scope.value}.")
+        return caller
+
+    async def _row(self, prefix: str) -> dict[str, Any] | None:
+        now = time.monotonic()
+        cached = self._cache.get(prefix)
+        if cached is not None and now - cached[0] < CACHE_S_MAX:
+            return cached[1]
+        async with self._database.connection() as connection:
+            found = await connection.fetchrow("SELECT * FROM api_key WHERE prefix = $1", prefix)
+        row = dict(found) if found is not None else None
+        if len(self._cache) >= CACHE_KEYS_MAX:
+            self._cache.clear()
+        self._cache[prefix] = (now, row)
+        return row
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, token = (authorization or "").partition(" ")
+    well_formed = token.startswith("mc_") and token.count("_") >= 2 and token.isascii()
+    if scheme.lower() != "bearer" or not well_formed or len(token) > KEY_CHARACTERS_MAX:
+        raise Unauthenticated(
+            "key-missing",
+            "Send an API key as 'Authorization: Bearer mc_…'; an operator makes one with 'microcred keys create'.",
+        )
+    return token
+
+
+def _in_force(row: dict[str, Any], at: datetime) -> bool:
+    return bool(row["revoked_at"] is None and at < row["expires_at"])
+
+
+KEEP = """
+INSERT INTO api_key (prefix, issuer_id, sha256, label, scopes, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (prefix) DO NOTHING
+"""
+
+
+async def keep_api_keys(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+    """Project keys made and revoked into `api_key`."""
+    for recorded in batch:
+        event = recorded.event
+        if isinstance(event, ApiKeyCreated):
+            await session.connection.execute(
+                KEEP,
+                event.prefix,
+                recorded.issuer_id,
+                event.sha256,
+                event.label,
+                list(event.scopes),
+                event.created_at,
+                event.expires_at,
+            )
+        elif isinstance(event, ApiKeyRevoked):
+            await session.connection.execute(
+                "UPDATE api_key SET revoked_at = $3 WHERE issuer_id = $1 AND prefix = $2",
+                recorded.issuer_id,
+                event.prefix,
+                event.revoked_at,
+            )
+
+
+def api_key_subscription(service: str) -> Subscription:
+    """Return the lane that every service has to know the API keys."""
+    return Subscription(f"{service}.keep_api_keys", (ApiKeyCreated, ApiKeyRevoked), keep_api_keys)
