@@ -1,0 +1,42 @@
+"""The cryptosuites: one file and one line each.
+
+A suite says how a document and its proof options become the bytes that are signed (Data Integrity 1.0
+section 4, EdDSA Cryptosuites 1.0 section 3). To add one, write its file and its line in SUITES; whatever is
+tested for every suite then covers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from shared.proofs.strictjson import JsonObject
+from shared.proofs.suites.eddsa_jcs_2022 import EddsaJcs2022
+from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
+
+
+class Suite(Protocol):
+    """What a cryptosuite has to offer. Instances are picklable: they travel to worker processes."""
+
+    @property
+    def cryptosuite(self) -> str:
+        """The name in the proof, such as `eddsa-rdfc-2022`."""
+
+    @property
+    def offloaded(self) -> bool:
+        """True if `hash_data` is slow or can be made to run for ever, and belongs in a worker process."""
+
+    def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
+        """The 64 bytes to be signed: SHA-256 of the proof options, then SHA-256 of the document.
+
+        `document` has no `proof`, `proof_config` no `proofValue`. Raises `Invalid`.
+        """
+
+
+SUITES: Mapping[str, Suite] = {
+    suite.cryptosuite: suite
+    for suite in (
+        EddsaRdfc2022(),
+        EddsaJcs2022(),
+    )
+}

@@ -1,0 +1,31 @@
+"""eddsa-rdfc-2022 (EdDSA Cryptosuites 1.0 section 3.2): the meaning of the document is signed.
+
+Document and proof options become canonical N-Quads; spelling, order and white space do not matter. The
+proof options are read with the document's own @context. The suite that Open Badges certification demands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from shared.errors import Invalid
+from shared.proofs.rdfc import Canonicaliser
+from shared.proofs.strictjson import JsonObject
+
+
+@dataclass(frozen=True)
+class EddsaRdfc2022:
+    """`canonicaliser` carries the contexts; the pinned ones unless given."""
+
+    canonicaliser: Canonicaliser = field(default_factory=Canonicaliser)
+    cryptosuite: Final = "eddsa-rdfc-2022"
+    offloaded: Final = True
+
+    def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
+        if "@context" not in document:
+            raise Invalid("context-missing", "The document has no @context.")
+        config = {**proof_config, "@context": document["@context"]}
+        proof_hash = sha256(self.canonicaliser.nquads(config).encode()).digest()
+        return proof_hash + sha256(self.canonicaliser.nquads(document).encode()).digest()
