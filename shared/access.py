@@ -132,7 +132,7 @@ def _bearer(authorization: str | None) -> str:
     if scheme.lower() != "bearer" or not well_formed or len(token) > KEY_CHARACTERS_MAX:
         raise Unauthenticated(
             "key-missing",
-            "Send an API key as 'Authorization: Bearer mc_…'; an operator makes one with 'microcred keys create'.",
+            "Send 'Authorization: Bearer mc_…'; an operator makes a key with 'microcred keys create'.",
         )
     return token
 

@@ -1,0 +1,36 @@
+"""Token buckets: how often one caller may ask."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from shared.errors import TooMany
+
+CALLERS_MAX = 10_000
+
+
+class RateLimit:
+    """One bucket per caller: `burst` tokens, refilled at `per_second`."""
+
+    def __init__(
+        self, per_second: float, burst: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._per_second = per_second
+        self._burst = float(burst)
+        self._monotonic = monotonic
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def spend(self, caller: str, tokens: float = 1.0) -> None:
+        """Take `tokens` from the caller's bucket. Raises TooMany with the wait until enough are there."""
+        now = self._monotonic()
+        left, seen_at = self._buckets.pop(caller, (self._burst, now))
+        left = min(self._burst, left + (now - seen_at) * self._per_second)
+        if left < tokens:
+            self._buckets[caller] = (left, now)
+            wait_s = (tokens - left) / self._per_second
+            raise TooMany("This API key has used up its rate limit.", retry_after_s=wait_s)
+        self._buckets[caller] = (left - tokens, now)
+        if len(self._buckets) > CALLERS_MAX:
+            self._buckets.popitem(last=False)

@@ -1,0 +1,193 @@
+"""How services run: migrations, resources, consumers and loops, started and stopped in order.
+
+A service is a value; `build()` in services/<name>/service.py makes it and does nothing else. `running()`
+starts any number of them in one process. Stop is the reverse of start: not ready → stop taking → finish the batch in
+hand → commit → close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import APIRouter
+
+from shared import telemetry
+from shared.bus.consumer import Consumer, Subscription
+from shared.bus.seam import Bus
+from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from shared.errors import Unavailable
+
+STOP_WAIT_S = 20.0
+HOUSEKEEPING_EVERY_S = 5.0
+INBOX_KEPT_DAYS = 30
+SETTLE_POLL_S = 0.02
+EXIT_STUCK = 70
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Work of a service that no record or request triggers. `run` ends soon after its event is set.
+
+    `pending` tells how much of it is due now; zero means idle.
+    """
+
+    name: str
+    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+    pending: Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as its parts: routes under `/{name}`, routes at signed addresses, lanes, loops.
+
+    `resources` are entered before anything runs and left after everything has stopped.
+    `body_bytes_max` names path endings with a limit of their own.
+    """
+
+    name: str
+    database: Database
+    migrations: Path
+    api: APIRouter
+    public: APIRouter
+    subscriptions: tuple[Subscription, ...]
+    loops: tuple[Loop, ...] = ()
+    resources: tuple[AbstractAsyncContextManager[Any], ...] = ()
+    body_bytes_max: dict[str, int] = field(default_factory=dict)
+
+
+class Running:
+    """Services at work in this process."""
+
+    def __init__(self, services: Sequence[Service], bus: Bus) -> None:
+        self.services = tuple(services)
+        self.consumers = [
+            Consumer(
+                subscription,
+                bus.source(subscription.name, subscription.events, service.database),
+                service.database,
+            )
+            for service in services
+            for subscription in service.subscriptions
+        ]
+        self._loops = [loop for service in services for loop in service.loops]
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Start every lane and loop."""
+        self._tasks = [asyncio.create_task(consumer.run(), name=consumer.name) for consumer in self.consumers]
+        self._tasks += [asyncio.create_task(loop.run(self._stopping), name=loop.name) for loop in self._loops]
+        self._tasks.append(asyncio.create_task(self._housekeep(), name="housekeeping"))
+
+    async def stop(self) -> None:
+        """Finish what is in hand, at most STOP_WAIT_S, then end the rest."""
+        self._stopping.set()
+        for consumer in self.consumers:
+            consumer.stop()
+        _, late = await asyncio.wait(self._tasks, timeout=STOP_WAIT_S)
+        for task in late:
+            logger.error("did not stop in time", task=task.get_name())
+            task.cancel()
+        for task in self._tasks:
+            await asyncio.gather(task, return_exceptions=True)
+
+    def problems(self) -> dict[str, str]:
+        """Return what is not fit for work, by the name of the lane or loop."""
+        found = {c.name: problem for c in self.consumers if (problem := c.health.problem())}
+        for task in self._tasks:
+            if task.done() and not self.stopping and task.get_name() not in found:
+                found[task.get_name()] = "stopped"
+        return found
+
+    async def pending(self) -> dict[str, int]:
+        """Return how much work waits, by lane and loop, leaving out those with none."""
+        waiting = {consumer.name: await consumer.lag() for consumer in self.consumers}
+        waiting |= {loop.name: await loop.pending() for loop in self._loops}
+        return {name: number for name, number in waiting.items() if number}
+
+    async def settled(self, wait_s: float) -> None:
+        """Wait until nothing waits anywhere. Raises TimeoutError naming what still does."""
+        deadline = asyncio.get_running_loop().time() + wait_s
+        while waiting := await self.pending():
+            if problems := self.problems():
+                raise RuntimeError(f"cannot settle: {problems}")
+            if asyncio.get_running_loop().time() > deadline:
+                raise TimeoutError(f"not settled after {wait_s} s: {waiting}")
+            await asyncio.sleep(SETTLE_POLL_S)
+
+    async def _housekeep(self) -> None:
+        """Refresh lag metrics, prune inboxes, and end a process in which a lane hangs."""
+        while not self._stopping.is_set():
+            for service in self.services:
+                await _prune(service)
+            for consumer in self.consumers:
+                await self._check(consumer)
+            try:
+                await asyncio.wait_for(self._stopping.wait(), HOUSEKEEPING_EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def _check(self, consumer: Consumer) -> None:
+        try:
+            waiting = await consumer.lag()
+        except Unavailable:
+            return
+        if waiting and consumer.stuck() and consumer.health.stopped is None:
+            logger.critical("a lane hangs with work waiting: ending the process", consumer=consumer.name)
+            os._exit(EXIT_STUCK)
+
+
+async def _prune(service: Service) -> None:
+    try:
+        async with service.database.connection() as connection:
+            await connection.execute(
+                "DELETE FROM inbox WHERE ctid IN (SELECT ctid FROM inbox"
+                " WHERE seen_at < now() - make_interval(days => $1) LIMIT 10000)",
+                INBOX_KEPT_DAYS,
+            )
+            rows = await connection.fetch(
+                "SELECT consumer, count(*) AS open FROM dead_letter WHERE resolved_at IS NULL GROUP BY 1"
+            )
+    except Unavailable:
+        return
+    for subscription in service.subscriptions:
+        telemetry.DEAD_LETTERS.labels(subscription.name).set(0)
+    for row in rows:
+        telemetry.DEAD_LETTERS.labels(row["consumer"]).set(row["open"])
+
+
+async def migrate_service(service: Service) -> None:
+    """Bring the service's schema up to date: the shared tables first, then its own."""
+    wanted = read_migrations("shared", SHARED_MIGRATIONS) + read_migrations(service.name, service.migrations)
+    await migrate(service.database, wanted)
+
+
+@asynccontextmanager
+async def running(services: Sequence[Service], bus: Bus) -> AsyncIterator[Running]:
+    """Run `services` on `bus` until the block ends; the databases and the bus are closed with them."""
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(bus.close)
+        for service in services:
+            stack.push_async_callback(service.database.close)
+        for service in services:
+            await migrate_service(service)
+        for service in services:
+            for resource in service.resources:
+                await stack.enter_async_context(resource)
+        house = Running(services, bus)
+        house.start()
+        stack.push_async_callback(house.stop)
+        yield house
