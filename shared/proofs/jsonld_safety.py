@@ -50,7 +50,7 @@ def check_contexts(document: JsonObject, contexts: ContextSet) -> None:
 
 
 def refuse_unsignable_input(document: JsonObject, contexts: ContextSet) -> None:
-    """Refuse what JSON-LD expansion would drop without a trace, and what strict JSON would not have let in."""
+    """Refuse what expansion would drop without a trace, and what strict JSON would not have let in."""
     strictjson.check(document)
     check_contexts(document, contexts)
     for item, path in _objects(document):
@@ -160,5 +160,5 @@ def _place_of(value: object, document: JsonObject) -> str:
             if child == value:
                 return path_text((path, key))
             if isinstance(child, list) and value in child:
-                return path_text(((path, key), child.index(value)))  # type: ignore[arg-type]
+                return path_text(((path, key), child.index(value)))
     return "$"

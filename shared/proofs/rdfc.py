@@ -15,7 +15,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from cachetools import LRUCache
 from pyld import jsonld
 from pyld.context_resolver import ContextResolver
 
@@ -26,7 +25,6 @@ from shared.proofs.strictjson import JsonObject
 
 QUADS_MAX = 2_000
 BLANK_NODES_MAX = 64
-_CONTEXTS_CACHED_MAX = 256  # whole contexts and the scoped ones within them
 
 
 class Canonicaliser:
@@ -34,8 +32,9 @@ class Canonicaliser:
 
     def __init__(self, contexts: ContextSet = PINNED) -> None:
         self._contexts = contexts
-        # PyLD's own cache is global and keyed by URL alone: two sets in one process would mix.
-        self._processed: LRUCache[str, Any] = LRUCache(_CONTEXTS_CACHED_MAX)
+        # PyLD's own cache is global and keyed by URL alone: two sets in one process would mix. This one
+        # cannot outgrow the set, since documents may not bring contexts of their own.
+        self._processed: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[type[Canonicaliser], tuple[ContextSet]]:
         """Travels to a worker process as its contexts; the cache is warmed there."""
