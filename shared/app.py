@@ -1,4 +1,4 @@
-"""The HTTP application of a process: services under their names, signed addresses at the root, health, metrics.
+"""The HTTP application of a process: services by name, signed addresses at the root, health, metrics.
 
 `/{service}/docs` are OpenAPI pages that need no other host. `/health/live` says that the process runs,
 `/health/ready` that it can work; both are open and tell nothing about anyone.
@@ -32,7 +32,7 @@ def service_app(service: Service) -> FastAPI:
     app = FastAPIOffline(
         title=f"microcred {service.name}",
         version=VERSION,
-        description="Errors are problem documents (RFC 9457). Send the API key as `Authorization: Bearer mc_…`.",
+        description="Errors are problem documents (RFC 9457). API keys go into `Authorization: Bearer mc_…`.",
         redoc_url=None,
         swagger_ui_parameters={"persistAuthorization": True},
     )
@@ -100,7 +100,7 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         async with asyncio.timeout(START_WAIT_S):
-            while not server.started and not task.done():
+            while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event
                 await asyncio.sleep(0.01)
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import asyncpg
 import structlog
@@ -91,6 +92,12 @@ class Database:
         """Open one transaction as a Session; it commits when the block ends, or leaves nothing."""
         async with self.connection() as connection, connection.transaction():
             yield Session(connection, clock.now())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Give all connections back, ending those that are still in use after the acquire wait."""

@@ -1,8 +1,8 @@
 """How services run: migrations, resources, consumers and loops, started and stopped in order.
 
 A service is a value; `build()` in services/<name>/service.py makes it and does nothing else. `running()`
-starts any number of them in one process. Stop is the reverse of start: not ready → stop taking → finish the batch in
-hand → commit → close.
+starts any number of them in one process. Stop is the reverse of start: not ready → stop taking → finish the
+batch in hand → commit → close.
 """
 
 from __future__ import annotations
