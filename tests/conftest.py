@@ -19,6 +19,7 @@ import pytest
 
 from shared.embedded import Cluster, find
 from shared.errors import NotFound
+from shared.provision import READER_ROLES, SERVICE_ROLES, provision
 
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
 
@@ -65,3 +66,25 @@ async def database(postgres: str) -> AsyncIterator[str]:
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
+
+
+class Roles:
+    """The addresses of one provisioned database, by role."""
+
+    def __init__(self, admin_dsn: str, passwords: dict[str, str]) -> None:
+        self.admin_dsn = admin_dsn
+        self._passwords = passwords
+
+    def dsn(self, role: str) -> str:
+        """Address for one of the roles of shared/provision.py."""
+        parts = urlsplit(self.admin_dsn)
+        host = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=f"{role}:{self._passwords[role]}@{host}").geturl()
+
+
+@pytest.fixture
+async def roles(database: str) -> Roles:
+    """A fresh database with the roles and schemas of shared/provision.py, not yet migrated."""
+    passwords = {role: "test" for role in (*SERVICE_ROLES, *READER_ROLES)}
+    await provision(database, passwords)
+    return Roles(database, passwords)
