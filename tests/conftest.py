@@ -85,6 +85,6 @@ class Roles:
 @pytest.fixture
 async def roles(database: str) -> Roles:
     """A fresh database with the roles and schemas of shared/provision.py, not yet migrated."""
-    passwords = {role: "test" for role in (*SERVICE_ROLES, *READER_ROLES)}
+    passwords = dict.fromkeys((*SERVICE_ROLES, *READER_ROLES), "test")
     await provision(database, passwords)
     return Roles(database, passwords)
