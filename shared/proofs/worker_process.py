@@ -1,0 +1,101 @@
+"""A canonicalising worker: the program that a child process of workers.py runs.
+
+It reads jobs as frames from its standard input and answers each with a frame on its standard output; see
+worker_link.py for the other end. It exists because canonicalisation is slow, and because a small document
+can make it run for ever: here it can be killed without hurting anybody.
+
+The process ends with its parent, however the parent ends: a thread reads the input all the time, and the
+end of the input ends the process in the middle of any computation. Each job has a limit of CPU time, which
+the kernel enforces by SIGPROF; it ends the process even inside C code. Ctrl-C is for the parent to handle.
+
+Refuses to report a failure in detail: what a document holds is nobody's business but its owner's.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import BinaryIO
+
+import orjson
+
+from shared.errors import Invalid, Rejected
+from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
+from shared.proofs.strictjson import JsonObject
+from shared.proofs.suites import Suite
+
+LENGTH_BYTES = 4
+READY = b"ready"
+HASHED = b"h"
+REFUSED = b"r"
+
+_WARM_DOCUMENT: JsonObject = {
+    "@context": [CREDENTIALS_V2, OPEN_BADGES_V3],
+    "type": ["VerifiableCredential", "OpenBadgeCredential"],
+    "issuer": {"id": "urn:issuer", "type": ["Profile"]},
+    "validFrom": "2026-01-01T00:00:00Z",
+    "credentialSubject": {
+        "type": ["AchievementSubject"],
+        "achievement": {"id": "urn:achievement", "type": ["Achievement"], "name": "warm"},
+    },
+}
+_WARM_CONFIG: JsonObject = {"type": "DataIntegrityProof", "proofPurpose": "assertionMethod"}
+
+
+def main() -> None:
+    """Read the set-up frame, get warm, say so, then answer jobs until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not look like a reply
+
+    jobs: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_read_frames, args=(sys.stdin.buffer, jobs), daemon=True).start()
+
+    suites: Mapping[str, Suite]
+    # The parent wrote this into a pipe that nobody else holds; jobs, which carry strangers' text, are JSON.
+    suites, job_cpu_s = pickle.loads(jobs.get())  # noqa: S301
+    for suite in suites.values():
+        with suppress(Rejected):
+            suite.hash_data(_WARM_DOCUMENT, _WARM_CONFIG)
+    _write_frame(replies, READY)
+
+    while True:
+        job = jobs.get()
+        signal.setitimer(signal.ITIMER_PROF, job_cpu_s)
+        reply = _answer(suites, job)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        _write_frame(replies, reply)
+
+
+def _answer(suites: Mapping[str, Suite], job: bytes) -> bytes:
+    cryptosuite, document, proof_config = orjson.loads(job)
+    try:
+        return HASHED + suites[cryptosuite].hash_data(document, proof_config)
+    except Invalid as refusal:
+        return REFUSED + orjson.dumps((refusal.code, refusal.message, refusal.reasons))
+
+
+def _read_frames(source: BinaryIO, jobs: SimpleQueue[bytes]) -> None:
+    while True:
+        header = source.read(LENGTH_BYTES)
+        frame = source.read(int.from_bytes(header, "big"))
+        if not header or not frame:
+            os._exit(0)  # the parent is gone or wants us gone; nothing here needs tidying
+        jobs.put(frame)
+
+
+def _write_frame(sink: BinaryIO, frame: bytes) -> None:
+    data = len(frame).to_bytes(LENGTH_BYTES, "big") + frame
+    while data:
+        data = data[sink.write(data) :]
+
+
+if __name__ == "__main__":
+    main()
