@@ -1,0 +1,85 @@
+"""Turns names of services into running services: settings from the environment, parts from `build`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pydantic
+
+from services import SERVICES
+from shared.bus.local import LocalBus
+from shared.database import Database
+from shared.errors import Invalid
+from shared.service import Running, Service, running
+from shared.settings import Settings
+
+LOG_READER = "bus_reader"
+
+
+def settings_class(name: str) -> type[Settings]:
+    """Return the settings class of service `name`."""
+    module = importlib.import_module(f"{SERVICES[name]}.settings")
+    found: type[Settings] = getattr(module, f"{name.capitalize()}Settings")
+    return found
+
+
+def settings_from(name: str, environment: Mapping[str, Any]) -> Settings:
+    """Read the settings of service `name` from variables; raises Invalid naming each one that is amiss."""
+    try:
+        return settings_class(name).model_validate(_by_field(settings_class(name), environment))
+    except pydantic.ValidationError as refusal:
+        reasons = tuple(
+            f"{'.'.join(str(part) for part in error['loc']).upper() or 'settings'}: {error['msg']}"
+            for error in refusal.errors()
+        )
+        message = f"The settings of the {name} are not complete; docs/SETTINGS.md describes them."
+        raise Invalid("settings-invalid", message, reasons) from None
+
+
+def variable_names(settings: type[Settings]) -> dict[str, str]:
+    """Return the environment variable of each field: its alias, or its name in capitals."""
+    names: dict[str, str] = {}
+    for field, facts in settings.model_fields.items():
+        alias = facts.validation_alias
+        if isinstance(alias, pydantic.AliasChoices):
+            alias = alias.choices[0]
+        names[field] = str(alias).upper() if alias is not None else field.upper()
+    return names
+
+
+def _by_field(settings: type[Settings], environment: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        field: environment[variable]
+        for field, variable in variable_names(settings).items()
+        if environment.get(variable) not in (None, "")
+    }
+
+
+async def build(name: str, settings: Settings, **replacements: Any) -> Service:
+    """Build service `name`; `replacements` reach its `build` unchanged (a bench puts in another suite)."""
+    module = importlib.import_module(f"{SERVICES[name]}.service")
+    service: Service = await module.build(settings, **replacements)
+    return service
+
+
+@asynccontextmanager
+async def running_services(
+    settings: Mapping[str, Settings], replacements: Mapping[str, Mapping[str, Any]] | None = None
+) -> AsyncIterator[Running]:
+    """Build and run the services named in `settings` on the local bus until the block ends."""
+    async with AsyncExitStack() as stack:
+        built: list[Service] = []
+        for name, own in settings.items():
+            built.append(await build(name, own, **(replacements or {}).get(name, {})))
+        log_dsn = next(iter(settings.values())).bus_database_url.get_secret_value()
+        bus = LocalBus(await Database.open(log_dsn, LOG_READER, connections_max=log_connections(built)))
+        yield await stack.enter_async_context(running(built, bus))
+
+
+def log_connections(services: Sequence[Service]) -> int:
+    """Return how many connections the bus may hold: one for each two lanes, since most of them wait."""
+    lanes = sum(len(service.subscriptions) for service in services)
+    return max(2, lanes // 2)

@@ -1,0 +1,155 @@
+"""A whole installation in one folder: an embedded PostgreSQL, all services, the local bus, one HTTP port.
+
+What `microcred demo` and `microcred serve` run, and what the integration tests call `world`. The folder holds
+everything that must survive: the database, the master key, and `environment`, the settings as variables,
+which is how the operator's commands find a running world. Where DATABASE_URL names a PostgreSQL (as a
+superuser), that one is used instead of the embedded one.
+
+Development only: addresses are loopback and http, issuers are did:key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import asyncpg
+
+from services import SERVICES
+from services.starting import running_services, settings_from
+from shared.app import application, listening
+from shared.embedded import Cluster
+from shared.embedded.ports import is_free
+from shared.errors import Conflict, Invalid
+from shared.provision import READER_ROLES, SERVICE_ROLES, provision
+from shared.sealing import MasterKey
+from shared.service import Running
+from shared.settings import Settings
+
+HOST = "127.0.0.1"
+DATABASE = "microcred"
+PASSWORD_BYTES = 24
+ENVIRONMENT_FILE = "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A running installation. `address` is where it listens and what signed documents name."""
+
+    folder: Path
+    address: str
+    settings: Mapping[str, Settings]
+    house: Running
+    cluster: Cluster | None
+
+    async def settled(self, wait_s: float) -> None:
+        """Wait until no event, status list or delivery waits anywhere."""
+        await self.house.settled(wait_s)
+
+
+@asynccontextmanager
+async def open_world(
+    folder: Path,
+    port: int,
+    overrides: Mapping[str, str] | None = None,
+    replacements: Mapping[str, Mapping[str, Any]] | None = None,
+    durable: bool = True,
+) -> AsyncIterator[World]:
+    """Start the world of `folder` (made if missing) on `port`, and stop it when the block ends.
+
+    `overrides` are settings as variables, such as SMTP_HOST; `replacements` reach the services' `build`.
+    Raises Conflict if the port is taken or the folder is in use, NotFound if no PostgreSQL can be run.
+    """
+    if not is_free(port):
+        raise Conflict("port-in-use", f"Port {port} of {HOST} is taken by another program.")
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        admin_dsn = os.environ.get("DATABASE_URL")
+        cluster = None
+        if admin_dsn is None:
+            cluster = await asyncio.to_thread(Cluster.open, folder / "postgres", durable=durable)
+            stack.push_async_callback(asyncio.to_thread, cluster.stop)
+            admin_dsn = await _own_database(cluster)
+        environment = _environment(folder, port, admin_dsn) | dict(overrides or {})
+        await provision(admin_dsn, _passwords(environment))
+        _write_private(folder / ENVIRONMENT_FILE, _as_lines(environment))
+        settings = {name: settings_from(name, environment) for name in SERVICES}
+        house = await stack.enter_async_context(running_services(settings, replacements))
+        address = await stack.enter_async_context(listening(application(house), HOST, port))
+        yield World(folder, address, settings, house, cluster)
+
+
+async def _own_database(cluster: Cluster) -> str:
+    connection = await asyncpg.connect(cluster.dsn())
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+            await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+    finally:
+        await connection.close()
+    return cluster.dsn(DATABASE)
+
+
+def _environment(folder: Path, port: int, admin_dsn: str) -> dict[str, str]:
+    """Return every setting of the world as variables; passwords made once are kept."""
+    kept = read_environment(folder) if (folder / ENVIRONMENT_FILE).exists() else {}
+    known = _passwords(kept) if kept else {}
+    roles = {
+        role: known.get(role) or secrets.token_urlsafe(PASSWORD_BYTES)
+        for role in (*SERVICE_ROLES, *READER_ROLES)
+    }
+    key_file = folder / "master.key"
+    if not key_file.exists():
+        MasterKey.create_file(key_file)
+    environment = {
+        "ENVIRONMENT": "development",
+        "PUBLIC_URL": f"http://{HOST}:{port}",
+        "MASTER_KEY_FILE": str(key_file),
+        "BUS_DATABASE_URL": _dsn(admin_dsn, "bus_reader", roles["bus_reader"]),
+        "VAULT_DATABASE_URL": _dsn(admin_dsn, "vault_reader", roles["vault_reader"]),
+        "OUTBOUND_ALLOW_LOOPBACK": "true",
+    }
+    for name in SERVICES:
+        environment[f"{name.upper()}_DATABASE_URL"] = _dsn(admin_dsn, name, roles[name])
+    return environment
+
+
+def _dsn(admin_dsn: str, role: str, password: str) -> str:
+    parts = urlsplit(admin_dsn)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{role}:{quote(password, safe='')}@{host}").geturl()
+
+
+def _passwords(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the password of each role, as its address has it."""
+    found: dict[str, str] = {}
+    for name, value in environment.items():
+        if name.endswith("DATABASE_URL"):
+            parts = urlsplit(value)
+            found[parts.username or ""] = parts.password or ""
+    return found
+
+
+def read_environment(folder: Path) -> dict[str, str]:
+    """Return the settings that the world of `folder` last ran with. Raises Invalid if there is none."""
+    try:
+        lines = (folder / ENVIRONMENT_FILE).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        raise Invalid("world-unknown", f"No world was ever started in {folder}: run 'make serve'.") from None
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def _as_lines(environment: Mapping[str, str]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()))
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
