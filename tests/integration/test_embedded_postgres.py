@@ -5,6 +5,7 @@ Programs and servers are real here, and so is every `kill -9`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -154,6 +155,28 @@ async def test_no_process_is_left_after_stop_and_a_second_stop_is_harmless(tmp_p
     with pytest.raises(OSError, match=str(cluster.port)):
         await asyncpg.connect(cluster.dsn())
     assert "database system is shut down" in (tmp_path / "postgres.log").read_text()
+
+
+def test_stop_ends_a_server_whose_guard_was_killed(tmp_path: Path) -> None:
+    cluster = Cluster.open(tmp_path, durable=False)
+    os.kill(processes_of(tmp_path)[cluster.pid], signal.SIGKILL)
+    cluster.stop()
+    assert nothing_left_in(tmp_path)
+
+
+async def test_a_power_cut_ends_even_a_session_that_is_busy_computing(tmp_path: Path) -> None:
+    with Cluster.open(tmp_path, durable=False) as cluster:
+        busy = await asyncpg.connect(cluster.dsn())
+        session = await busy.fetchval("SELECT pg_backend_pid()")
+        computing = asyncio.Event()
+        busy.add_log_listener(lambda *_: computing.set())
+        query = asyncio.ensure_future(busy.execute("DO $$ BEGIN RAISE NOTICE 'now'; LOOP END LOOP; END $$"))
+        await computing.wait()
+        assert session in processes_of(tmp_path)
+        cluster.kill()
+        assert not processes_of(tmp_path)
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await query
 
 
 def test_ctrl_c_reaches_the_program_alone(tmp_path: Path) -> None:
