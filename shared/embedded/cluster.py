@@ -18,7 +18,7 @@ from shared.embedded.initdb import SUPERUSER, initialise
 from shared.embedded.ports import HOST, free_port, is_free
 from shared.embedded.privileges import Privileges, privileges
 from shared.embedded.server import Server
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict, Invalid, Unavailable
 
 PORT_TRIES_MAX = 5
 
@@ -43,20 +43,25 @@ class Cluster:
         listens on that. `durable=False`: fast and careless, for tests.
 
         Raises NotFound (no PostgreSQL that fits is installed), Conflict (`folder-in-use`, `port-in-use`),
-        Invalid (the folder is not ours), Unavailable (it did not start).
+        Invalid (the folder is not ours, or closed to us), Unavailable (it did not start).
         """
         place = Folder(folder)
-        place.own()
         try:
+            place.own()
             major = place.major()
             binaries = find(major)
-            runs_as = privileges(binaries.postgres)
+            runs_as = privileges(binaries.postgres, place.path)
             if major is None:
                 initialise(place, binaries, runs_as, durable=durable)
             cluster = cls(place, binaries, runs_as, durable=durable)
             cluster._start(port)
-        except BaseException:
+        except BaseException as error:
             place.release()
+            if isinstance(error, PermissionError):
+                raise Invalid(
+                    "folder-closed",
+                    f"{error.filename} is closed to this user. Choose another folder, or run as its owner.",
+                ) from error
             raise
         return cluster
 

@@ -77,7 +77,7 @@ class Folder:
             return None
         try:
             major = int((self.data / "PG_VERSION").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (FileNotFoundError, NotADirectoryError, ValueError) as error:
             raise Invalid("folder-not-ours", f"{self.data} is not a PostgreSQL data folder.") from error
         if not self.password_file.is_file():
             raise Invalid(

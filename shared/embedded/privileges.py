@@ -3,9 +3,9 @@
 An ordinary user runs it directly. Root (containers, mostly) has two ways, tried in this order:
 
 1. a user namespace in which root is called uid 1000: nothing on disk changes hands;
-2. where namespaces are closed, as in most containers: the user `nobody`, who keeps the one capability of
-   reaching files below folders that are closed to it. So neither the programs nor the data need to be
-   copied out of, say, root's home folder; the data folder alone changes its owner.
+2. where namespaces are closed, as in most containers, or the folder lies below one that another user keeps
+   closed: the user `nobody`, who keeps the one capability of passing closed folders. So neither the programs
+   nor the data need to be copied out of anybody's home; the data folder alone changes its owner.
 
 Where neither works it refuses, with a sentence, rather than loosen anybody's permissions.
 """
@@ -51,12 +51,12 @@ class Privileges:
                 os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
-def privileges(program: Path) -> Privileges:
-    """How the present user can run `program`. Raises Invalid where root has no way."""
+def privileges(program: Path, folder: Path) -> Privileges:
+    """How the present user can run `program` on data in `folder`. Raises Invalid where root has no way."""
     if os.geteuid() != 0:
         return Privileges((), os.geteuid(), os.getegid())
     for way in (Privileges(_NAMESPACE, 0, 0), _as_nobody()):
-        if shutil.which(way.prefix[0]) and _works(way.prefix, program):
+        if shutil.which(way.prefix[0]) and _works(way.prefix, program, folder):
             return way
     raise Invalid(
         "root-cannot-run-postgres",
@@ -83,10 +83,14 @@ def _as_nobody() -> Privileges:
     )
 
 
-def _works(prefix: tuple[str, ...], program: Path) -> bool:
+def _works(prefix: tuple[str, ...], program: Path, folder: Path) -> bool:
+    """Try it: in a namespace, root is a stranger to what other users keep closed, their checkout included."""
     try:
         answer = subprocess.run(  # noqa: S603 - fixed arguments
-            [*prefix, program, "--version"], capture_output=True, timeout=PROBE_WAIT_S, check=False
+            [*prefix, "/bin/sh", "-c", 'cd "$1" && "$0" --version', program, folder],
+            capture_output=True,
+            timeout=PROBE_WAIT_S,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return False

@@ -352,6 +352,15 @@ async def test_root_runs_it_as_somebody_else_even_below_a_closed_folder(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs to become somebody else")
+async def test_root_runs_it_below_a_folder_that_another_user_keeps_closed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, 65534, 65534)
+    with Cluster.open(home / "pg", durable=False) as cluster:
+        assert await value(cluster.dsn(), "SELECT 1") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs to become somebody else")
 async def test_a_folder_moves_between_both_ways_of_running_as_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
