@@ -240,12 +240,12 @@ def _outcome_of_connecting(failed: Exception) -> TryLater:
             return TryLater(f"relay-refused-login-{failed.code}")
         case aiosmtplib.SMTPResponseException():
             return TryLater(f"relay-refused-{failed.code}")
-        case aiosmtplib.SMTPNotSupported():
-            return TryLater("relay-without-tls-or-login")
         case TimeoutError():
             return TryLater("relay-timed-out")
-        case _:
+        case OSError():
             return TryLater("relay-unreachable")
+        case _:  # the library names no narrower class for a relay that lacks STARTTLS or AUTH
+            return TryLater("relay-without-tls-or-login")
 
 
 def _outcome_of_sending(failed: Exception) -> TryLater | GiveUp:
