@@ -55,10 +55,35 @@ class World:
 
 
 @asynccontextmanager
+async def world_environment(
+    folder: Path, port: int, overrides: Mapping[str, str], durable: bool = True
+) -> AsyncIterator[tuple[dict[str, str], Cluster | None]]:
+    """Start the PostgreSQL of `folder` and yield every setting of its world as variables, and the cluster.
+
+    The cluster is None where DATABASE_URL names a server. Raises NotFound if no PostgreSQL can be run.
+    """
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
+    admin_dsn = os.environ.get("DATABASE_URL")
+    cluster = None
+    if admin_dsn is None:
+        cluster = await asyncio.to_thread(Cluster.open, folder / "postgres", durable=durable)
+    try:
+        if cluster is not None:
+            admin_dsn = await _own_database(cluster)
+        environment = _environment(folder, port, admin_dsn or "") | dict(overrides)
+        await provision(admin_dsn or "", _passwords(environment))
+        _write_private(folder / ENVIRONMENT_FILE, _as_lines(environment))
+        yield environment, cluster
+    finally:
+        if cluster is not None:
+            await asyncio.to_thread(cluster.stop)
+
+
+@asynccontextmanager
 async def open_world(
     folder: Path,
     port: int,
-    overrides: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str],
     replacements: Mapping[str, Mapping[str, Any]] | None = None,
     durable: bool = True,
 ) -> AsyncIterator[World]:
@@ -69,17 +94,10 @@ async def open_world(
     """
     if not is_free(port):
         raise Conflict("port-in-use", f"Port {port} of {HOST} is taken by another program.")
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
-        admin_dsn = os.environ.get("DATABASE_URL")
-        cluster = None
-        if admin_dsn is None:
-            cluster = await asyncio.to_thread(Cluster.open, folder / "postgres", durable=durable)
-            stack.push_async_callback(asyncio.to_thread, cluster.stop)
-            admin_dsn = await _own_database(cluster)
-        environment = _environment(folder, port, admin_dsn) | dict(overrides or {})
-        await provision(admin_dsn, _passwords(environment))
-        _write_private(folder / ENVIRONMENT_FILE, _as_lines(environment))
+        environment, cluster = await stack.enter_async_context(
+            world_environment(folder, port, overrides, durable)
+        )
         settings = {name: settings_from(name, environment) for name in SERVICES}
         house = await stack.enter_async_context(running_services(settings, replacements))
         address = await stack.enter_async_context(listening(application(house), HOST, port))

@@ -1,0 +1,27 @@
+"""The `microcred` command: run a world, operate an installation, verify a credential.
+
+`microcred --help` lists the commands; each one teaches itself with `--help`. Exit codes: 0 done, 1 refused or
+invalid, 2 unknown (verify) or unavailable, 64 wrong usage.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from services.cli import dead_letters, demo, issuers, keys, replay, serve, settings, verify
+
+app = typer.Typer(
+    name="microcred",
+    help="Issues micro-credentials at scale: signed, portable, verifiable for ever.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("verify")(verify.verify)
+app.command("replay")(replay.replay)
+app.command("settings")(settings.settings)
+app.add_typer(issuers.app, name="issuers")
+app.add_typer(keys.app, name="keys")
+app.add_typer(dead_letters.app, name="dead-letters")

@@ -1,0 +1,111 @@
+"""What every command shares: running async work, telling errors as sentences, finding the installation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import uvloop
+from rich.console import Console
+
+from services.starting import settings_from
+from services.world import read_environment
+from shared.database import Database
+from shared.errors import MicrocredError, Rejected, Unavailable
+from shared.settings import Settings
+
+EXIT_REFUSED = 1
+EXIT_UNAVAILABLE = 2
+EXIT_INTERRUPTED = 130
+DEFAULT_FOLDER = Path("var/microcred")
+OPERATOR = "operator:cli"
+
+Result = TypeVar("Result")
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Folder of a world that 'microcred serve' made. Without it the settings come from the"
+        " environment (docs/SETTINGS.md), or else from ./var/microcred.",
+        show_default=False,
+    ),
+]
+
+
+@contextmanager
+def told() -> Generator[None, None, None]:
+    """Turn an error of the house into a sentence on standard error and an exit code."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        yield
+    except Rejected as refusal:
+        errors.print(f"[red]{refusal.message}[/]")
+        for reason in refusal.reasons:
+            errors.print(f"  - {reason}", markup=False)
+        raise typer.Exit(EXIT_REFUSED) from None
+    except Unavailable as away:
+        errors.print(f"[red]{away.message}[/] Try again in a moment.")
+        raise typer.Exit(EXIT_UNAVAILABLE) from None
+    except MicrocredError as other:
+        errors.print(f"[red]{other}[/]")
+        raise typer.Exit(EXIT_REFUSED) from None
+    except KeyboardInterrupt:
+        errors.print("Stopped.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's work to its end; Ctrl-C and SIGTERM end it in order."""
+    with told():
+        return uvloop.run(_interruptible(work))
+
+
+async def _interruptible(work: Coroutine[Any, Any, Result]) -> Result:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(kind, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+async def until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+
+
+def environment_of(folder: Path | None) -> Mapping[str, str]:
+    """Return the settings of the installation that a command means."""
+    if folder is not None:
+        return read_environment(folder)
+    if any(name.endswith("_DATABASE_URL") for name in os.environ):
+        return os.environ
+    return read_environment(DEFAULT_FOLDER)
+
+
+def service_settings(name: str, kind: type[SettingsType], folder: Path | None) -> SettingsType:
+    """Return the settings of one service of the installation that a command means."""
+    settings = settings_from(name, environment_of(folder))
+    if not isinstance(settings, kind):
+        raise TypeError(f"{name} has settings of another kind")
+    return settings
+
+
+@asynccontextmanager
+async def database_of(name: str, folder: Path | None) -> AsyncIterator[Database]:
+    """Open the database of one service of the installation that a command means."""
+    settings: Any = settings_from(name, environment_of(folder))
+    async with await Database.open(settings.database_url.get_secret_value(), name, 2) as database:
+        yield database

@@ -1,0 +1,28 @@
+"""`microcred settings`: every setting, its variable and its meaning."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from services import SERVICES
+from services.starting import settings_class, variable_names
+
+
+def settings() -> None:
+    """List the environment variables of every service, their defaults and meanings."""
+    seen: set[str] = set()
+    table = Table("variable", "service", "default", "meaning", expand=True)
+    for name in SERVICES:
+        kind = settings_class(name)
+        for field, variable in variable_names(kind).items():
+            if variable in seen:
+                continue
+            seen.add(variable)
+            facts = kind.model_fields[field]
+            default = "required" if facts.is_required() else str(facts.default)
+            shared_by_all = all(
+                variable in variable_names(settings_class(other)).values() for other in SERVICES
+            )
+            table.add_row(variable, "all" if shared_by_all else name, default, facts.description or "")
+    Console().print(table)
