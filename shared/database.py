@@ -17,6 +17,7 @@ from typing import Self
 
 import asyncpg
 import structlog
+from asyncpg.pool import PoolConnectionProxy
 
 from shared import clock
 from shared.errors import Unavailable
@@ -26,26 +27,26 @@ from shared.eventstore.log import Connection
 CONNECT_WAIT_S = 10
 ACQUIRE_WAIT_S = 10
 STATEMENT_WAIT_MS = 30_000
+MIGRATION_WAIT_MS = 15 * 60_000
 IDLE_IN_TRANSACTION_WAIT_MS = 10_000
 RETRY_AFTER_S = 1.0
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 
 AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.QueryCanceledError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
     asyncpg.InsufficientResourcesError,
-    OSError,
+    asyncpg.PostgresSystemError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,  # what the driver says when the server's farewell crosses a statement of ours
+    ConnectionError,
     TimeoutError,
 )
 """What says nothing about the request, only about the database at this moment."""
+UNREACHABLE = (*AWAY, OSError, asyncpg.InterfaceError)
+"""The same while a connection is being made or lent: there is no statement yet that could be at fault."""
 
 logger = structlog.get_logger(__name__)
 
@@ -66,6 +67,7 @@ class Database:
                 min_size=1,
                 max_size=connections_max,
                 timeout=CONNECT_WAIT_S,
+                reset=_leave_as_is,
                 server_settings={
                     "search_path": schema,
                     "application_name": f"microcred-{schema}",
@@ -74,18 +76,41 @@ class Database:
                     "jit": "off",
                 },
             )
-        except AWAY as cause:
+        except UNREACHABLE as cause:
             raise Unavailable(f"The database of {schema} does not answer.", RETRY_AFTER_S) from cause
         return cls(pool, schema)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection outside any transaction: for reads."""
+        """Lend a connection outside any transaction: for reads. Raises Unavailable.
+
+        An error of the block itself (a wrong statement, a missing file) passes through: it is not the
+        database's fault, and a consumer that took it for one would wait for ever and never bury its cause.
+        """
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_WAIT_S) as connection:
-                yield connection
+            lent = await self._pool.acquire(timeout=ACQUIRE_WAIT_S)
+        except UNREACHABLE as cause:
+            raise self._away() from cause
+        try:
+            yield lent
         except AWAY as cause:
-            raise Unavailable(f"The database of {self.schema} is away.", RETRY_AFTER_S) from cause
+            raise self._away() from cause
+        except (OSError, asyncpg.InterfaceError) as cause:
+            if _is_lost(lent):
+                raise self._away() from cause
+            raise
+        finally:
+            await self._give_back(lent)
+
+    async def _give_back(self, lent: PoolConnectionProxy[asyncpg.Record]) -> None:
+        try:
+            await self._pool.release(lent, timeout=ACQUIRE_WAIT_S)
+        except UNREACHABLE as cause:
+            # What was committed stays committed: the pool has ended the connection and makes another.
+            logger.warning("connection lost", schema=self.schema, reason=type(cause).__name__)
+
+    def _away(self) -> Unavailable:
+        return Unavailable(f"The database of {self.schema} is away.", RETRY_AFTER_S)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -104,8 +129,22 @@ class Database:
         try:
             async with asyncio.timeout(ACQUIRE_WAIT_S):
                 await self._pool.close()
-        except AWAY:
+        except UNREACHABLE:
             self._pool.terminate()
+
+
+def _is_lost(lent: PoolConnectionProxy[asyncpg.Record]) -> bool:
+    try:
+        return lent.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool took it back when it broke
+
+
+async def _leave_as_is(_: object) -> None:
+    """Spare the statement that asyncpg sends on every return of a connection: nobody here changes a session.
+
+    (An open transaction is still rolled back by asyncpg.)
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +176,18 @@ async def migrate(database: Database, migrations: Sequence[Migration]) -> list[s
     Returns the names applied now. Raises MigrationChangedError before anything is applied if the text of an
     applied migration differs from the recorded checksum.
     """
+    lock = f"SELECT {{}}(hashtextextended('migrate ' || '{database.schema}', 0))"
     async with database.connection() as connection:
-        lock = f"SELECT {{}}(hashtextextended('migrate ' || '{database.schema}', 0))"
-        await connection.execute(lock.format("pg_advisory_lock"))
+        # A migration may take longer than a statement of the service, and another runner waits as long.
+        await connection.execute(f"SET statement_timeout = {MIGRATION_WAIT_MS}")
         try:
-            return await _migrate_locked(connection, migrations)
+            await connection.execute(lock.format("pg_advisory_lock"))
+            try:
+                return await _migrate_locked(connection, migrations)
+            finally:
+                await connection.execute(lock.format("pg_advisory_unlock"))
         finally:
-            await connection.execute(lock.format("pg_advisory_unlock"))
+            await connection.execute("RESET statement_timeout")
 
 
 async def _migrate_locked(connection: Connection, migrations: Sequence[Migration]) -> list[str]:
