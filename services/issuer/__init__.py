@@ -1,0 +1,1 @@
+"""The issuer: decides to issue, signs, revokes, publishes keys and status lists; alone holds private keys."""

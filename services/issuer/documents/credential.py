@@ -1,0 +1,181 @@
+"""The credential of one learner: an Open Badge 3.0 on Verifiable Credentials 2.0, from its intent and holes.
+
+A renderer is never edited once credentials were signed with it: the intent pins its number, and the stored
+SHA-256 of the signed document shows any drift. A changed layout is a new renderer with a new number.
+
+Name and e-mail stand in the document only as salted hashes (class IdentityObject): whoever has the address
+of a credential can confirm a learner they know and learn nothing about one they do not. Numbers are integers
+or strings, never floats. There is no `credentialSchema`: neither of the two contexts defines the type that
+1EdTech gives its schemas, so safe mode refuses it; the schema is held to at issue instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from services.issuer.documents.achievement import (
+    achievement,
+    criterion_result_id,
+    level_id,
+    overall_result_id,
+)
+from services.issuer.documents.addresses import Addresses, stamp
+from services.issuer.documents.issuers import profile
+from shared.contracts.achievements import AchievementDefinition
+from shared.contracts.credentials import CredentialIssued
+from shared.contracts.event import Value
+from shared.contracts.issuers import IssuerProfile
+from shared.contracts.sealed import SealedAssessment
+from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
+from shared.proofs.strictjson import JsonObject, JsonValue
+
+CONTEXTS = (CREDENTIALS_V2, OPEN_BADGES_V3)
+RENDERER = 1
+"""The renderer that new credentials are made with."""
+
+
+class Holes(Value):
+    """What is personal in a credential, sealed in its intent: the assessment's record, and two salts.
+
+    The salts (128 bits, hex) keep the hash and the proof of a document from confirming a guessed name after
+    erasure.
+    """
+
+    assessment: SealedAssessment
+    email_salt: str = Field(pattern=r"^[0-9a-f]{32}$")
+    name_salt: str = Field(pattern=r"^[0-9a-f]{32}$")
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFacts:
+    """Everything that a credential's bytes depend on; all of it is pinned by the intent."""
+
+    addresses: Addresses
+    issuer_id: str
+    did: str
+    profile: IssuerProfile
+    definition: AchievementDefinition
+    issued: CredentialIssued
+    holes: Holes
+
+
+def render_credential(renderer: int, facts: CredentialFacts) -> JsonObject:
+    """The credential without proofs. Raises KeyError for a renderer that never existed."""
+    return RENDERERS[renderer](facts)
+
+
+def _render_1(facts: CredentialFacts) -> JsonObject:
+    issued = facts.issued
+    url = facts.addresses.credential(issued.credential_id)
+    document: JsonObject = {
+        "@context": list(CONTEXTS),
+        "id": url,
+        "type": ["VerifiableCredential", "OpenBadgeCredential"],
+        "name": facts.definition.name,
+        "issuer": profile(facts.addresses, facts.issuer_id, facts.did, facts.profile),
+        "validFrom": stamp(issued.valid_from),
+    }
+    if issued.valid_until is not None:
+        document["validUntil"] = stamp(issued.valid_until)
+    document["awardedDate"] = stamp(issued.awarded_at)
+    document["credentialSubject"] = _subject(facts, url)
+    document["evidence"] = _evidence(facts, url)
+    document["credentialStatus"] = _status(facts)
+    return document
+
+
+def _subject(facts: CredentialFacts, url: str) -> JsonObject:
+    issued, holes = facts.issued, facts.holes
+    subject: JsonObject = {
+        "type": ["AchievementSubject"],
+        "identifier": [
+            _identity("emailAddress", holes.assessment.learner.email, holes.email_salt),
+            _identity("name", holes.assessment.learner.name, holes.name_salt),
+        ],
+    }
+    if holes.assessment.narrative is not None:
+        subject["narrative"] = holes.assessment.narrative
+    subject["achievement"] = achievement(
+        facts.addresses, issued.achievement_id, issued.achievement_version, facts.definition
+    )
+    subject["result"] = _results(facts, url)
+    return subject
+
+
+def _identity(identity_type: str, value: str, salt: str) -> JsonObject:
+    """Open Badges 3.0, class IdentityObject: SHA-256 over the identity followed by the salt."""
+    digest = hashlib.sha256(f"{value}{salt}".encode()).hexdigest()
+    return {
+        "type": "IdentityObject",
+        "hashed": True,
+        "identityHash": f"sha256${digest}",
+        "identityType": identity_type,
+        "salt": salt,
+    }
+
+
+def _results(facts: CredentialFacts, url: str) -> list[JsonValue]:
+    described_at = facts.addresses.achievement(facts.issued.achievement_id, facts.issued.achievement_version)
+    assessment = facts.holes.assessment
+    results: list[JsonValue] = [
+        {
+            "id": f"{url}#result",
+            "type": ["Result"],
+            "resultDescription": overall_result_id(described_at),
+            "value": assessment.score_percent,
+        }
+    ]
+    for result in assessment.results:
+        results.append(
+            {
+                "id": f"{url}#result/{result.criterion_id}",
+                "type": ["Result"],
+                "resultDescription": criterion_result_id(described_at, result.criterion_id),
+                "achievedLevel": level_id(described_at, result.criterion_id, result.level_id),
+                "value": str(result.points),
+            }
+        )
+    return results
+
+
+def _evidence(facts: CredentialFacts, url: str) -> list[JsonValue]:
+    """How it was assessed, then the learner's work. A link given twice stands once: its id is the link."""
+    assessment = facts.holes.assessment
+    entries: list[JsonValue] = [
+        {
+            "id": f"{url}#assessment",
+            "type": ["Evidence"],
+            "name": "Assessment",
+            "narrative": f"Assessed by {assessment.assessor}. Supervision: {assessment.supervision}."
+            f" Identity check: {assessment.identity_check}.",
+        }
+    ]
+    links = {link.url: link for link in reversed(assessment.evidence)}
+    for link in reversed(links.values()):
+        entry: JsonObject = {"id": link.url, "type": ["Evidence"]}
+        if link.name is not None:
+            entry["name"] = link.name
+        if link.description is not None:
+            entry["description"] = link.description
+        entries.append(entry)
+    return entries
+
+
+def _status(facts: CredentialFacts) -> JsonObject:
+    """A single object, as the 1EdTech schema demands; its id differs from the list's, as the W3C demands."""
+    status = facts.issued.status
+    url = facts.addresses.status_list(status.list_id)
+    return {
+        "id": f"{url}#{status.index}",
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": "revocation",
+        "statusListIndex": str(status.index),
+        "statusListCredential": url,
+    }
+
+
+RENDERERS: Mapping[int, Callable[[CredentialFacts], JsonObject]] = {1: _render_1}

@@ -1,0 +1,67 @@
+"""From a rendered document to the bytes that are hashed, served and kept by learners; defined here alone.
+
+The bytes are compact UTF-8 JSON with the members in the order in which they were rendered and the `proof`
+array last. A proof is planned in the intent and made later from nothing but the plan, so that signing again
+gives the same bytes (Ed25519 is deterministic).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import orjson
+
+from services.issuer.documents.addresses import stamp
+from shared.contracts.credentials import MadeProof, PlannedProof
+from shared.proofs import dataintegrity, multikey
+from shared.proofs.strictjson import JsonObject
+
+
+def proof_configs(
+    document: JsonObject, planned: Sequence[PlannedProof], key_id: str, created: datetime
+) -> list[JsonObject]:
+    """The options of each planned proof of `document`, in order (Data Integrity 1.0 section 2.1)."""
+    return [
+        dataintegrity.proof_config(
+            document,
+            cryptosuite=proof.cryptosuite,
+            proof_id=proof.id,
+            verification_method=key_id,
+            created=stamp(created),
+        )
+        for proof in planned
+    ]
+
+
+def made_proofs(planned: Sequence[PlannedProof], signatures: Sequence[bytes]) -> tuple[MadeProof, ...]:
+    """What credential.signed records: each planned proof with its 64-byte signature as multibase text."""
+    return tuple(
+        MadeProof(id=plan.id, cryptosuite=plan.cryptosuite, proof_value=multikey.encode_multibase(signature))
+        for plan, signature in zip(planned, signatures, strict=True)
+    )
+
+
+def with_signatures(
+    document: JsonObject, configs: Sequence[JsonObject], signatures: Sequence[bytes]
+) -> JsonObject:
+    """`document` with one proof for each of `configs` and the signature (64 bytes) made for it."""
+    for config, signature in zip(configs, signatures, strict=True):
+        document = dataintegrity.with_proof(document, config, signature)
+    return document
+
+
+def signatures_of(made: Sequence[MadeProof]) -> list[bytes]:
+    """The signatures in recorded proofs."""
+    return [multikey.decode_multibase(proof.proof_value) for proof in made]
+
+
+def document_bytes(document: JsonObject) -> bytes:
+    """The one spelling of a document."""
+    return orjson.dumps(document)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 (hex) of a document's bytes, as credential.signed records it."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,280 @@
+"""What the issuer decides, without I/O: whether to issue, to sign, to revoke, and what may be published.
+
+States are folds of their stream (`evolve`); a decision already taken answers with no events, so that a
+redelivered record and a replay stay quiet. Times, ids, secrets and indexes are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.contracts.achievements import AchievementDefinition, AchievementPublished, SecondPass
+from shared.contracts.assessments import AssessmentPassed
+from shared.contracts.credentials import (
+    CredentialIssued,
+    CredentialRevoked,
+    CredentialSigned,
+    MadeProof,
+    PinnedContext,
+    PlannedProof,
+    RevocationReason,
+    StatusEntry,
+)
+from shared.contracts.event import Event
+from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked, IssuerProfile, IssuerPublished
+from shared.contracts.status_lists import StatusListPublished
+from shared.errors import Conflict, Invalid, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential's life so far; each step happens once."""
+
+    issued: CredentialIssued
+    signed: CredentialSigned | None = None
+    revoked: CredentialRevoked | None = None
+
+
+def evolve(state: Credential | None, event: Event) -> Credential | None:
+    """The credential after `event`; events of other kinds change nothing."""
+    if isinstance(event, CredentialIssued):
+        return Credential(event)
+    if state is not None and isinstance(event, CredentialSigned):
+        return replace(state, signed=event)
+    if state is not None and isinstance(event, CredentialRevoked):
+        return replace(state, revoked=event)
+    return state
+
+
+def credential_of(events: Iterable[Event]) -> Credential | None:
+    """Fold a credential's stream; None for an empty one."""
+    state: Credential | None = None
+    for event in events:
+        state = evolve(state, event)
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class IssuePlan:
+    """That a credential will be issued, and which one it replaces once it is signed."""
+
+    supersedes: str | None = None
+
+
+def plan_issue(existing: Credential | None, held: Credential | None, policy: SecondPass) -> IssuePlan | None:
+    """Whether a passed assessment makes a new credential; None if not.
+
+    `existing` is the credential of this very assessment, `held` the learner's newest one of the achievement.
+    A withdrawn credential is not held any more: a pass after it issues under every policy.
+    """
+    if existing is not None:
+        return None
+    if held is None or held.revoked is not None or policy is SecondPass.ISSUE_AGAIN:
+        return IssuePlan()
+    if policy is SecondPass.SUPERSEDE:
+        return IssuePlan(supersedes=held.issued.credential_id)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a tenant makes credentials at the moment of issuing; all of it is pinned by the intent."""
+
+    profile_version: int
+    key_id: str
+    renderer: int
+    contexts: tuple[PinnedContext, ...]
+    proofs: tuple[PlannedProof, ...]
+
+
+def decide_issue(
+    plan: IssuePlan,
+    passed: AssessmentPassed,
+    *,
+    credential_id: str,
+    making: Making,
+    status: StatusEntry,
+    sealed: str,
+    validity_days: int | None,
+    at: datetime,
+) -> list[CredentialIssued]:
+    """The intent: complete to the byte, so that nothing is left to decide when it is signed."""
+    return [
+        CredentialIssued(
+            credential_id=credential_id,
+            assessment_id=passed.assessment_id,
+            learner_id=passed.learner_id,
+            achievement_id=passed.achievement_id,
+            achievement_version=passed.achievement_version,
+            profile_version=making.profile_version,
+            renderer=making.renderer,
+            contexts=making.contexts,
+            proofs=making.proofs,
+            key_id=making.key_id,
+            status=status,
+            created=at,
+            valid_from=at,
+            valid_until=at + timedelta(days=validity_days) if validity_days is not None else None,
+            awarded_at=passed.assessed_at,
+            supersedes=plan.supersedes,
+            sealed=sealed,
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What was made for an intent: the proofs, the digest of the signed bytes, whom to tell."""
+
+    proofs: tuple[MadeProof, ...]
+    document_sha256: str
+    achievement_name: str
+    issuer_name: str
+    contact: str
+
+
+def decide_sign(state: Credential, signing: Signing, at: datetime) -> list[CredentialSigned]:
+    """Record a signature once; nothing for a credential that is signed, or was revoked before it was."""
+    if state.signed is not None or state.revoked is not None:
+        return []
+    issued = state.issued
+    return [
+        CredentialSigned(
+            credential_id=issued.credential_id,
+            learner_id=issued.learner_id,
+            achievement_id=issued.achievement_id,
+            achievement_version=issued.achievement_version,
+            achievement_name=signing.achievement_name,
+            issuer_name=signing.issuer_name,
+            key_id=issued.key_id,
+            proofs=signing.proofs,
+            document_sha256=signing.document_sha256,
+            signed_at=at,
+            contact=signing.contact,
+        )
+    ]
+
+
+def decide_revoke(
+    state: Credential | None, reason: RevocationReason, at: datetime
+) -> list[CredentialRevoked]:
+    """Withdraw for good; nothing if it was withdrawn before. Raises NotFound for an unknown credential."""
+    if state is None:
+        raise NotFound("credential-unknown", "There is no such credential.")
+    if state.revoked is not None:
+        return []
+    issued = state.issued
+    return [
+        CredentialRevoked(
+            credential_id=issued.credential_id,
+            learner_id=issued.learner_id,
+            reason=reason,
+            status=issued.status,
+            revoked_at=at,
+        )
+    ]
+
+
+def decide_list_version(
+    version: int, list_id: str, credential: str, at: datetime, valid_until: datetime
+) -> list[StatusListPublished]:
+    """The next version of a status list after `version` (0: it is new), with its signed document."""
+    return [
+        StatusListPublished(
+            list_id=list_id,
+            version=version + 1,
+            credential=credential,
+            published_at=at,
+            valid_until=valid_until,
+        )
+    ]
+
+
+def decide_publish_achievement(
+    published: Sequence[AchievementPublished],
+    achievement_id: str,
+    definition: AchievementDefinition,
+    *,
+    first: bool,
+    at: datetime,
+) -> list[AchievementPublished]:
+    """A new immutable version, or nothing where the same content stands there already.
+
+    `published` are all versions so far. As `first` version the content must equal version 1, if there is
+    one (Conflict); a later version needs a first (NotFound). Raises Invalid where the rubric contradicts
+    itself.
+    """
+    if first and published:
+        if published[0].definition == definition:
+            return []
+        raise Conflict(
+            "achievement-exists",
+            "An achievement with this id and another content exists; publish a new version of it instead.",
+        )
+    if not first and not published:
+        raise NotFound("achievement-unknown", "There is no such achievement.")
+    if published and published[-1].definition == definition:
+        return []
+    if contradictions := _contradictions(definition):
+        raise Invalid("achievement-invalid", "The achievement contradicts itself.", tuple(contradictions))
+    return [
+        AchievementPublished(
+            achievement_id=achievement_id,
+            version=len(published) + 1,
+            definition=definition,
+            published_at=at,
+        )
+    ]
+
+
+def _contradictions(definition: AchievementDefinition) -> list[str]:
+    """Sentences on what no schema says. Repeated tags are refused: a signed set would hold them once."""
+    found = []
+    criteria = definition.rubric.criteria
+    if len({criterion.id for criterion in criteria}) < len(criteria):
+        found.append("rubric.criteria: two criteria have one id")
+    for criterion in criteria:
+        if len({level.id for level in criterion.levels}) < len(criterion.levels):
+            found.append(f"rubric.criteria.{criterion.id}: two levels have one id")
+        if max(level.points for level in criterion.levels) == 0:
+            found.append(f"rubric.criteria.{criterion.id}: no level gives a point")
+    for name, values in (("tags", definition.tags), ("outcomes", definition.outcomes)):
+        if len(set(values)) < len(values):
+            found.append(f"{name}: one of them stands there twice")
+    return found
+
+
+def decide_create_issuer(
+    existing: IssuerPublished | None, slug: str, did: str, profile: IssuerProfile, at: datetime
+) -> list[IssuerPublished]:
+    """The first version of a tenant's profile, or nothing if it stands there; Conflict if another does."""
+    if existing is None:
+        return [
+            IssuerPublished(slug=slug, did=did, profile_version=1, profile=profile, published_at=at),
+        ]
+    if existing.profile == profile:
+        return []
+    raise Conflict("issuer-exists", "An issuer with this slug and another profile exists.")
+
+
+def decide_publish_profile(
+    newest: IssuerPublished | None, profile: IssuerProfile, at: datetime
+) -> list[IssuerPublished]:
+    """The next version of a profile; nothing if nothing changed. Raises NotFound for an unknown issuer."""
+    if newest is None:
+        raise NotFound("issuer-unknown", "There is no such issuer.")
+    if newest.profile == profile:
+        return []
+    version = newest.profile_version + 1
+    return [newest.model_copy(update={"profile_version": version, "profile": profile, "published_at": at})]
+
+
+def decide_revoke_api_key(events: Sequence[Event], prefix: str, at: datetime) -> list[ApiKeyRevoked]:
+    """End an API key; nothing if it was ended before. Raises NotFound for an unknown one."""
+    if not any(isinstance(event, ApiKeyCreated) for event in events):
+        raise NotFound("api-key-unknown", "This issuer has no API key with this prefix.")
+    if any(isinstance(event, ApiKeyRevoked) for event in events):
+        return []
+    return [ApiKeyRevoked(prefix=prefix, revoked_at=at)]

@@ -1,0 +1,60 @@
+"""What the issuer needs to know besides what every service does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+
+from shared.settings import Settings
+
+
+class IssuerSettings(Settings):
+    """Settings of the issuer."""
+
+    database_url: SecretStr = Field(
+        validation_alias=AliasChoices("ISSUER_DATABASE_URL", "database_url"),
+        description="PostgreSQL as the role `issuer`, which owns the schema `issuer`.",
+    )
+    vault_database_url: SecretStr = Field(
+        description="PostgreSQL as the role `vault_reader`, which may read learners' keys and nothing else."
+    )
+    cryptosuites: tuple[str, ...] = Field(
+        default=("eddsa-rdfc-2022",),
+        min_length=1,
+        max_length=4,
+        description="How credentials and status lists are proved, one proof each:"
+        " `eddsa-rdfc-2022` (which Open Badges certification demands), `eddsa-jcs-2022`, or both.",
+    )
+    canonical_processes: int = Field(
+        default=2, ge=1, le=64, description="Worker processes that canonicalise what is to be signed."
+    )
+    sign_batch_records_max: int = Field(
+        default=200, ge=1, le=500, description="Credentials that are signed in one transaction at most."
+    )
+    status_list_validity_s: int = Field(
+        default=86_400, ge=3_600, description="For how long a published status list is valid."
+    )
+    status_list_refresh_before_s: int = Field(
+        default=43_200, ge=60, description="How long before its end a status list is published anew."
+    )
+    status_list_refresh_every_s: float = Field(
+        default=60.0, gt=0, description="How often the issuer looks for status lists that end soon."
+    )
+    status_list_ttl_ms: int = Field(
+        default=300_000,
+        ge=1_000,
+        description="For how long a verifier may keep a status list (`ttl`), in milliseconds.",
+    )
+
+    @model_validator(mode="after")
+    def _lists_are_refreshed_in_time(self) -> Self:
+        if self.status_list_refresh_before_s >= self.status_list_validity_s:
+            raise ValueError("STATUS_LIST_REFRESH_BEFORE_S must be less than STATUS_LIST_VALIDITY_S")
+        return self
+
+    @property
+    def status_list_validity(self) -> timedelta:
+        """`status_list_validity_s` as a span."""
+        return timedelta(seconds=self.status_list_validity_s)
