@@ -60,6 +60,7 @@ def test_an_address_wrapped_in_another_form_is_judged_like_the_address(number: i
     "url",
     [
         "http://partner.example/",
+        "http://partner.example:443/",
         "ftp://partner.example/",
         "file:///etc/hostname",
         "//partner.example/",
@@ -94,7 +95,13 @@ async def test_a_refused_target_is_refused_without_asking_a_resolver(url: str) -
 
 
 async def test_loopback_allowed_is_loopback_alone_and_no_other_private_address() -> None:
-    for url in ("https://10.0.0.1/", "http://10.0.0.1:8080/", "http://1.1.1.1/", "https://1.1.1.1:8443/"):
+    for url in (
+        "https://10.0.0.1/",
+        "http://10.0.0.1:8080/",
+        "http://1.1.1.1/",
+        "http://1.1.1.1:443/",
+        "https://1.1.1.1:8443/",
+    ):
         with pytest.raises(Invalid) as refused:
             await client(allow_loopback=True).request("GET", url, {}, b"")
         assert refused.value.code == "address-refused"
