@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from shared.eventstore import Recorded, Session
 PREFIX_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 PREFIX_CHARACTERS = 8
 SECRET_BYTES = 32
-KEY_CHARACTERS_MAX = 100
+TOKEN = re.compile(r"mc_([0-9a-z]{8})_[A-Za-z0-9_-]{43}")
 CACHE_S_MAX = 2.0
 CACHE_KEYS_MAX = 10_000
 
@@ -98,8 +99,8 @@ class Access:
         Raises Unauthenticated for no key or one that is unknown, expired or revoked (never saying which), and
         Forbidden for a good key without `scope`.
         """
-        token = _bearer(authorization)
-        row = await self._row(token.split("_")[1])
+        token, prefix = _bearer(authorization)
+        row = await self._row(prefix)
         stored = row["sha256"] if row else "0" * 64
         if (
             not hmac.compare_digest(stored, fingerprint(token))
@@ -126,15 +127,16 @@ class Access:
         return row
 
 
-def _bearer(authorization: str | None) -> str:
+def _bearer(authorization: str | None) -> tuple[str, str]:
+    """Return the token and its prefix; what does not look like a key never reaches the database."""
     scheme, _, token = (authorization or "").partition(" ")
-    well_formed = token.startswith("mc_") and token.count("_") >= 2 and token.isascii()
-    if scheme.lower() != "bearer" or not well_formed or len(token) > KEY_CHARACTERS_MAX:
+    form = TOKEN.fullmatch(token)
+    if scheme.lower() != "bearer" or form is None:
         raise Unauthenticated(
             "key-missing",
             "Send 'Authorization: Bearer mc_…'; an operator makes a key with 'microcred keys create'.",
         )
-    return token
+    return token, form[1]
 
 
 def _in_force(row: dict[str, Any], at: datetime) -> bool:
@@ -145,30 +147,31 @@ KEEP = """
 INSERT INTO api_key (prefix, issuer_id, sha256, label, scopes, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (prefix) DO NOTHING
 """
+REVOKE = "UPDATE api_key SET revoked_at = $3 WHERE issuer_id = $1 AND prefix = $2"
 
 
 async def keep_api_keys(batch: Sequence[Recorded], session: Session, _: Any) -> None:
-    """Project keys made and revoked into `api_key`."""
-    for recorded in batch:
-        event = recorded.event
-        if isinstance(event, ApiKeyCreated):
-            await session.connection.execute(
-                KEEP,
-                event.prefix,
-                recorded.issuer_id,
-                event.sha256,
-                event.label,
-                list(event.scopes),
-                event.created_at,
-                event.expires_at,
-            )
-        elif isinstance(event, ApiKeyRevoked):
-            await session.connection.execute(
-                "UPDATE api_key SET revoked_at = $3 WHERE issuer_id = $1 AND prefix = $2",
-                recorded.issuer_id,
-                event.prefix,
-                event.revoked_at,
-            )
+    """Project keys made and revoked into `api_key`. A key is made once and revoked after that."""
+    made = [
+        (recorded.issuer_id, event)
+        for recorded in batch
+        if isinstance(event := recorded.event, ApiKeyCreated)
+    ]
+    ended = [
+        (recorded.issuer_id, event)
+        for recorded in batch
+        if isinstance(event := recorded.event, ApiKeyRevoked)
+    ]
+    await session.connection.executemany(
+        KEEP,
+        [
+            (key.prefix, issuer_id, key.sha256, key.label, list(key.scopes), key.created_at, key.expires_at)
+            for issuer_id, key in made
+        ],
+    )
+    await session.connection.executemany(
+        REVOKE, [(issuer_id, key.prefix, key.revoked_at) for issuer_id, key in ended]
+    )
 
 
 def api_key_subscription(service: str) -> Subscription:

@@ -1,8 +1,8 @@
 """The Batcher: single commands become batches without a timer.
 
 One flusher takes whatever arrived during its last flush, in turns from each tenant, so that one tenant's bulk
-upload delays another's single request by one batch at most. The backlog is bounded: past the limit a caller
-gets TooMany.
+upload delays another's single request by one batch at most. The backlog is bounded, and so is each tenant's
+part of it, lest one tenant shut the others out: past a limit a caller gets TooMany.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from shared.errors import MicrocredError, StaleStream, TooMany, Unavailable
 from shared.telemetry import safe_traceback
 
 BATCH_COMMANDS_MAX = 500
-BACKLOG_COMMANDS_MAX = 5_000
+BACKLOG_COMMANDS_MAX = 20_000
+TENANT_COMMANDS_MAX = 2_500
 STALE_TRIES_MAX = 3
+STOPPING = "The service is stopping."
 
 Command = TypeVar("Command")
 Answer = TypeVar("Answer")
@@ -31,8 +33,9 @@ logger = structlog.get_logger(__name__)
 class Batcher(Generic[Command, Answer]):
     """Collects commands per tenant and flushes them through one function.
 
-    `flush` gets a batch and returns an answer or an error for each, in order; what it raises is retried
-    (StaleStream), told to all (other MicrocredErrors), or isolated by halves (anything else).
+    `flush` gets a batch and returns an answer or an error for each, in order. If it raises, the batch left
+    nothing behind: Unavailable is told to all, StaleStream tried again at most STALE_TRIES_MAX times, and
+    whatever else it is is isolated by halves, so that one command's fault is told to that command alone.
     """
 
     def __init__(self, flush: Flush[Command, Answer], batch_max: int = BATCH_COMMANDS_MAX) -> None:
@@ -42,27 +45,38 @@ class Batcher(Generic[Command, Answer]):
         self._backlog = 0
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._open = False
 
     async def __aenter__(self) -> Batcher[Command, Answer]:
         self._task = asyncio.create_task(self._run(), name="batcher")
+        self._open = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Refuse what has not begun, finish what has."""
+        self._open = False
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         for queue in self._waiting.values():
             for _command, future in queue:
-                _fail(future, Unavailable("The service is stopping."))
+                _fail(future, Unavailable(STOPPING))
+        self._waiting.clear()
+        self._backlog = 0
 
     async def ask(self, tenant: str, command: Command) -> Answer:
-        """Hand in a command and wait for its answer. Raises what the flush gave for it, or TooMany."""
-        queue = self._waiting.setdefault(tenant, deque())
-        if self._backlog >= BACKLOG_COMMANDS_MAX:
+        """Hand in a command and wait for its answer.
+
+        Raises what the flush gave for it, TooMany, or Unavailable while the service stops. Who gives up waiting
+        does not take the command back: it may be carried out.
+        """
+        if not self._open:
+            raise Unavailable(STOPPING)
+        queue = self._waiting.get(tenant, ())
+        if self._backlog >= BACKLOG_COMMANDS_MAX or len(queue) >= TENANT_COMMANDS_MAX:
             raise TooMany("Too many commands wait; send again in a moment.", retry_after_s=1.0)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        queue.append((command, future))
+        self._waiting.setdefault(tenant, deque()).append((command, future))
         self._backlog += 1
         self._arrived.set()
         return await future
@@ -71,8 +85,7 @@ class Batcher(Generic[Command, Answer]):
         batch: list[tuple[Command, asyncio.Future[Answer]]] = []
         while self._waiting and len(batch) < self._batch_max:
             tenant, queue = self._waiting.popitem(last=False)
-            if queue:
-                batch.append(queue.popleft())
+            batch.append(queue.popleft())
             if queue:
                 self._waiting[tenant] = queue
         self._backlog -= len(batch)
@@ -91,33 +104,39 @@ class Batcher(Generic[Command, Answer]):
                     raise
 
     async def _settle(self, batch: list[tuple[Command, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._attempt([command for command, _ in batch])
+        except Unavailable as away:
+            for _, future in batch:
+                _fail(future, away)
+        except Exception as failure:
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await self._settle(batch[:half])
+                await self._settle(batch[half:])
+            elif isinstance(failure, StaleStream):
+                _fail(batch[0][1], Unavailable("Others write to the same thing; send again."))
+            else:
+                if not isinstance(failure, MicrocredError):
+                    logger.error("command failed", error=safe_traceback(failure))
+                _fail(batch[0][1], failure)
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                _settle_one(future, answer)
+
+    async def _attempt(self, commands: list[Command]) -> Sequence[Answer | MicrocredError]:
         stale_tries = 0
         while True:
             try:
-                answers = await self._flush([command for command, _ in batch])
-            except StaleStream as stale:
+                answers = await self._flush(commands)
+            except StaleStream:
                 stale_tries += 1
-                if stale_tries <= STALE_TRIES_MAX:
-                    continue
-                failure: Exception = Unavailable("Others write to the same things; send again.")
-                failure.__cause__ = stale
-            except MicrocredError as told:
-                failure = told
-            except Exception as bug:
-                logger.error("flush failed", commands=len(batch), error=safe_traceback(bug))
-                failure = bug
+                if stale_tries > STALE_TRIES_MAX:
+                    raise
             else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    _settle_one(future, answer)
-                return
-            break
-        if isinstance(failure, MicrocredError) or len(batch) == 1:
-            for _, future in batch:
-                _fail(future, failure)
-            return
-        half = len(batch) // 2
-        await self._settle(batch[:half])
-        await self._settle(batch[half:])
+                if len(answers) != len(commands):
+                    raise ValueError(f"The flush gave {len(answers)} answers to {len(commands)} commands.")
+                return answers
 
 
 def _settle_one(future: asyncio.Future[Answer], answer: Answer | MicrocredError) -> None:

@@ -25,7 +25,10 @@ def random_uuid() -> UUID:
 
 
 def uuid7_instant(value: UUID) -> datetime | None:
-    """Return the moment a UUIDv7 was made (UTC), or None for another version."""
+    """Return the moment a UUIDv7 was made (UTC); None for other versions and past the year 9999."""
     if value.version != 7:
         return None
-    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+    try:
+        return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+    except ValueError:
+        return None

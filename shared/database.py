@@ -40,7 +40,7 @@ AWAY = (
     asyncpg.PostgresSystemError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InternalClientError,  # what the driver says when the server's farewell crosses a statement of ours
+    asyncpg.InternalClientError,  # the server said farewell while a statement went out
     ConnectionError,
     TimeoutError,
 )

@@ -23,14 +23,17 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def spend(self, caller: str, tokens: float = 1.0) -> None:
-        """Take `tokens` from the caller's bucket. Raises TooMany with the wait until enough are there."""
+        """Take `tokens` from the caller's bucket. Raises TooMany with the wait until enough are there.
+
+        More than a full bucket counts as a full one: the wait always ends.
+        """
+        tokens = min(tokens, self._burst)
         now = self._monotonic()
         left, seen_at = self._buckets.pop(caller, (self._burst, now))
         left = min(self._burst, left + (now - seen_at) * self._per_second)
-        if left < tokens:
-            self._buckets[caller] = (left, now)
-            wait_s = (tokens - left) / self._per_second
-            raise TooMany("This API key has used up its rate limit.", retry_after_s=wait_s)
-        self._buckets[caller] = (left - tokens, now)
+        granted = left >= tokens
+        self._buckets[caller] = (left - tokens if granted else left, now)
         if len(self._buckets) > CALLERS_MAX:
             self._buckets.popitem(last=False)
+        if not granted:
+            raise TooMany("The rate limit is used up.", retry_after_s=(tokens - left) / self._per_second)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 
 from shared.database import Database
+from shared.errors import StaleStream
 from shared.eventstore.log import Connection
 from shared.sealing import MasterKey, unwrap, wrap
 
@@ -29,7 +30,7 @@ JOIN vault.learner_key k USING (issuer_id, learner_id)
 """
 INSERT = """
 INSERT INTO vault.learner_key (issuer_id, learner_id, wrapped_key)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) ON CONFLICT DO NOTHING
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) ON CONFLICT DO NOTHING RETURNING 1
 """
 DELETE = "DELETE FROM vault.learner_key WHERE issuer_id = $1 AND learner_id = $2 RETURNING 1"
 
@@ -80,14 +81,20 @@ class LearnerKeyOwner:
         return await read_keys(connection, self._kek, sorted(set(learners)))
 
     async def create(self, connection: Connection, learners: Iterable[LearnerRef]) -> dict[LearnerRef, bytes]:
-        """Make a fresh key for each learner, none of whom may have one."""
+        """Make a fresh key for each learner, none of whom may have one.
+
+        Raises StaleStream if another writer made one meanwhile: what is sealed under a key that was not
+        stored could never be opened again.
+        """
         keys = {ref: os.urandom(KEY_BYTES) for ref in sorted(set(learners))}
-        await connection.execute(
+        stored = await connection.fetch(
             INSERT,
             [issuer_id for issuer_id, _ in keys],
             [learner_id for _, learner_id in keys],
             [wrap(self._kek, key, ref) for ref, key in keys.items()],
         )
+        if len(stored) != len(keys):
+            raise StaleStream("Another writer made a key for one of these learners.")
         return keys
 
     async def delete(self, connection: Connection, learner: LearnerRef) -> bool:

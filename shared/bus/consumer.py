@@ -26,6 +26,7 @@ import structlog
 from shared import telemetry
 from shared.bus import codec, dead_letters
 from shared.bus.seam import FencedError, Record, Source
+from shared.contracts import registry
 from shared.contracts.event import Event
 from shared.database import Database
 from shared.errors import MicrocredError, StaleStream, Unavailable
@@ -94,7 +95,7 @@ class Consumer:
         self.health = Health()
         self._source = source
         self._database = database
-        self._types = {event.TYPE for event in subscription.events}
+        self._types = {stored for event in subscription.events for stored in registry.types_read_as(event)}
         self._stopping = asyncio.Event()
         self._buried_at: deque[float] = deque()
         self._requeue_checked_at = 0.0
@@ -120,6 +121,7 @@ class Consumer:
                     await self._source.rewind()
                 except Unavailable as cause:
                     await self._wait_out(cause, RETRY_WAIT_S)
+                    await self._source.rewind()  # part of a batch may be in hand
         except Exception as cause:
             self.health.stopped = f"stopped: {type(cause).__name__}"
             log.error("consumer stopped", error=safe_traceback(cause))
@@ -175,10 +177,9 @@ class Consumer:
         prepare = self.subscription.prepare
         prepared = await prepare(decoded) if prepare is not None and decoded else None
         async with self._database.session() as session:
-            parked = await self._park(session, wanted)
+            parked = await self._park(session, wanted, decoded)
             open_to_us = [event for event in decoded if event.key not in parked]
-            fresh_ids = await session.claim(self.name, [event.id for event in open_to_us])
-            fresh = [event for event in open_to_us if event.id in fresh_ids]
+            fresh = await self._claim(session, open_to_us)
             if fresh:
                 await self.subscription.handle(fresh, session, prepared)
             await self._source.mark(session, records)
@@ -197,13 +198,28 @@ class Consumer:
             if number:
                 telemetry.RECORDS.labels(self.name, outcome).inc(number)
 
-    async def _park(self, session: Session, records: Sequence[Record]) -> set[str]:
+    async def _claim(self, session: Session, events: Sequence[Recorded]) -> list[Recorded]:
+        """Return the events that nobody took before, each once however often the bus delivered it."""
+        unseen = await session.claim(self.name, [event.id for event in events])
+        fresh = []
+        for event in events:
+            if event.id in unseen:
+                unseen.remove(event.id)
+                fresh.append(event)
+        return fresh
+
+    async def _park(
+        self, session: Session, records: Sequence[Record], decoded: Sequence[Recorded]
+    ) -> set[str]:
+        """Put records behind a buried one of their key, save those that were handled before it was buried."""
         keys = await dead_letters.parked_keys(
             session.connection, self.name, [record.key for record in records]
         )
-        waiting = [record for record in records if record.key in keys]
-        if waiting:
-            await dead_letters.park(session.connection, self.name, waiting)
+        if keys:
+            waiting = [pair for pair in zip(records, decoded, strict=True) if pair[0].key in keys]
+            handled = await session.claimed(self.name, [event.id for _, event in waiting])
+            behind = [record for record, event in waiting if event.id not in handled]
+            await dead_letters.park(session.connection, self.name, behind)
         return keys
 
     async def _bury(self, record: Record, cause: Exception) -> None:
@@ -246,32 +262,43 @@ class Consumer:
             await self._requeue(key)
 
     async def _requeue(self, key: str) -> None:
-        """Replay a key's open records in order and unpark it, in one transaction."""
-        try:
-            async with self._database.connection() as connection:
-                records = await dead_letters.open_records(connection, self.name, key)
-            prepare = self.subscription.prepare
-            prepared = await prepare([codec.decode(record) for record in records]) if prepare else None
-            async with self._database.session() as session:
-                await dead_letters.lock_key(session.connection, self.name, key)
-                records_now = await dead_letters.open_records(session.connection, self.name, key)
-                if len(records_now) != len(records):
-                    return  # more arrived while we prepared: the next check takes them all
-                events = [codec.decode(record) for record in records_now]
-                fresh_ids = await session.claim(self.name, [event.id for event in events])
-                fresh = [event for event in events if event.id in fresh_ids]
-                if fresh:
-                    await self.subscription.handle(fresh, session, prepared)
-                await dead_letters.resolve(session.connection, self.name, key)
-            telemetry.RECORDS.labels(self.name, "requeued").inc(len(fresh))
-            logger.info("key requeued", consumer=self.name, records=len(fresh))
-        except (Unavailable, FencedError):
-            raise
-        except Exception as cause:
-            error = str(cause) if isinstance(cause, MicrocredError) else safe_traceback(cause)
-            async with self._database.connection() as connection:
-                await dead_letters.refuse_requeue(connection, self.name, key, error)
-            logger.error("requeue failed again", consumer=self.name, error=error)
+        """Replay a key's open records in order and unpark it, or say why it failed again."""
+        stale_tries = 0
+        while True:
+            try:
+                return await self._replay(key)
+            except (Unavailable, FencedError):
+                raise
+            except StaleStream as cause:
+                stale_tries += 1
+                if stale_tries <= STALE_TRIES_MAX:
+                    continue
+                failure: Exception = cause
+            except Exception as cause:
+                failure = cause
+            break
+        error = str(failure) if isinstance(failure, MicrocredError) else safe_traceback(failure)
+        async with self._database.connection() as connection:
+            await dead_letters.refuse_requeue(connection, self.name, key, error)
+        logger.error("requeue failed again", consumer=self.name, error=error)
+        return None
+
+    async def _replay(self, key: str) -> None:
+        async with self._database.connection() as connection:
+            records = await dead_letters.open_records(connection, self.name, key)
+        events = [codec.decode(record) for record in records]
+        prepare = self.subscription.prepare
+        prepared = await prepare(events) if prepare is not None and events else None
+        async with self._database.session() as session:
+            await dead_letters.lock_key(session.connection, self.name, key)
+            if await dead_letters.open_records(session.connection, self.name, key) != records:
+                return  # more arrived while we prepared: the next check takes them all
+            fresh = await self._claim(session, events)
+            if fresh:
+                await self.subscription.handle(fresh, session, prepared)
+            await dead_letters.resolve(session.connection, self.name, key)
+        telemetry.RECORDS.labels(self.name, "requeued").inc(len(fresh))
+        logger.info("key requeued", consumer=self.name, records=len(fresh))
 
     async def _wait_out(self, cause: Unavailable, wait_s: float) -> None:
         if self.health.unavailable_since is None:

@@ -43,7 +43,8 @@ RESOLVE = (
     "UPDATE dead_letter SET resolved_at = now() WHERE consumer = $1 AND key = $2 AND resolved_at IS NULL"
 )
 REFUSE = """
-UPDATE dead_letter SET asked_at = NULL, error = $3 WHERE consumer = $1 AND key = $2 AND resolved_at IS NULL
+UPDATE dead_letter SET asked_at = NULL, error = CASE state WHEN 'buried' THEN $3 ELSE error END
+WHERE consumer = $1 AND key = $2 AND resolved_at IS NULL
 """
 
 

@@ -3,7 +3,8 @@
 It reads through a role that may select from `event` alone. A consumer's cursor, one for each producer it
 listens to, stands in the consumer's own schema and moves in the consumer's own transaction. A cursor is
 leased: a second member stands by until the lease ends, and a member that comes back after a pause finds a
-higher epoch and is fenced.
+higher epoch and is fenced. The lease is renewed while a batch is in hand, so that slow work is not taken for
+death: two members would otherwise fence each other for ever.
 
 The append lock of the log (eventstore/log.py) makes `position > cursor` safe: positions become visible in
 their own order.
@@ -12,21 +13,27 @@ their own order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+
 from shared.bus import codec
 from shared.bus.seam import FencedError, Record
-from shared.contracts.event import Event
-from shared.contracts.registry import BY_TYPE
+from shared.contracts import registry
+from shared.contracts.event import Event, Topic
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import Session
-from shared.eventstore.log import decode_meta
+from shared.eventstore.log import Connection, decode_meta
 
 LEASE_S = 10.0
+RENEWALS_A_LEASE = 3
+SCAN_POSITIONS_MAX = 100_000
+LAG_RECORDS_MAX = 100_000
 POLL_EVERY_S = 0.02
 POLL_EVERY_S_MAX = 0.2
 
@@ -40,10 +47,11 @@ RETURNING position, epoch
 """
 KEEP_LEASE = """
 UPDATE cursor SET held_until = now() + make_interval(secs => $3), position = greatest(position, $4)
-WHERE name = $1 AND epoch = $2 RETURNING 1
+WHERE name = $1 AND epoch = $2 RETURNING position
 """
 MARK = """
-UPDATE cursor SET position = $3, moved_at = now(), held_until = now() + make_interval(secs => $4)
+UPDATE cursor
+SET position = greatest(position, $3), moved_at = now(), held_until = now() + make_interval(secs => $4)
 WHERE name = $1 AND epoch = $2 RETURNING 1
 """
 RELEASE = "UPDATE cursor SET held_until = '-infinity' WHERE name = $1 AND epoch = $2"
@@ -54,7 +62,9 @@ class _Reader:
     """How far one producer's log was read: `position` is committed, `ahead` is handed out."""
 
     producer: str
-    types: list[str]
+    topics: dict[str, Topic]
+    """By stored type: what this consumer asked for, and what was superseded by it."""
+    cursor: str
     position: int = 0
     ahead: int = 0
     epoch: int = 0
@@ -69,12 +79,19 @@ class LocalSource:
         self._consumer = consumer
         self._own = own
         self._log = log
+        by_producer: dict[str, dict[str, Topic]] = {}
+        for event in events:
+            topics = by_producer.setdefault(event.TOPIC.producer, {})
+            topics |= dict.fromkeys(registry.types_read_as(event), event.TOPIC)
         self._readers = [
-            _Reader(producer, [event.TYPE for event in events if event.TOPIC.producer == producer])
-            for producer in dict.fromkeys(event.TOPIC.producer for event in events)
+            _Reader(producer, topics, f"{consumer}<{producer}") for producer, topics in by_producer.items()
         ]
+        self._by_topic = {topic.name: reader for reader in self._readers for topic in reader.topics.values()}
+        self._keeper: asyncio.Task[None] | None = None
 
     async def poll(self, records_max: int, wait_s: float) -> list[Record]:
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep_leases(), name=f"lease of {self._consumer}")
         deadline = time.monotonic() + wait_s
         pause_s = POLL_EVERY_S
         while True:
@@ -90,101 +107,131 @@ class LocalSource:
             pause_s = min(pause_s * 2, POLL_EVERY_S_MAX)
 
     async def _hold(self, reader: _Reader) -> bool:
-        """Take the lease if it is free, keep it before it runs out; False while another member holds it."""
-        if reader.epoch and time.monotonic() < reader.held_until - LEASE_S / 2:
+        """Tell whether this member holds the lease, taking it if it is free."""
+        if reader.epoch and time.monotonic() < reader.held_until:
             return True
-        name = self._cursor_name(reader)
         asked_at = time.monotonic()
         async with self._own.connection() as connection:
-            if reader.epoch:
-                if await connection.fetchval(KEEP_LEASE, name, reader.epoch, LEASE_S, reader.position):
-                    reader.held_until = asked_at + LEASE_S
-                    return True
-                reader.epoch = 0
-            row = await connection.fetchrow(TAKE_LEASE, name, LEASE_S)
+            if reader.epoch and await self._renew(connection, reader):
+                return True
+            row = await connection.fetchrow(TAKE_LEASE, reader.cursor, LEASE_S)
         if row is None:
             return False
         reader.epoch, reader.position, reader.ahead = row["epoch"], row["position"], row["position"]
         reader.held_until = asked_at + LEASE_S
         return True
 
+    async def _renew(self, connection: Connection, reader: _Reader) -> bool:
+        """Renew the lease and write down how far there was nothing for us; False if it is another's now."""
+        asked_at, epoch = time.monotonic(), reader.epoch
+        position = await connection.fetchval(KEEP_LEASE, reader.cursor, epoch, LEASE_S, reader.position)
+        if position is None:
+            if reader.epoch == epoch:  # and not taken anew while we asked
+                reader.epoch = 0
+            return False
+        reader.held_until = asked_at + LEASE_S
+        reader.ahead = max(reader.ahead, position)
+        return True
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / RENEWALS_A_LEASE)
+            for reader in [reader for reader in self._readers if reader.epoch]:
+                with contextlib.suppress(Unavailable):
+                    async with self._own.connection() as connection:
+                        await self._renew(connection, reader)
+
     async def _read(self, reader: _Reader, records_max: int) -> list[Record]:
-        async with self._log.connection() as connection:
-            rows = await connection.fetch(
-                # The head is read in the same snapshot: behind it nothing of these types is missing.
-                f"""
-                WITH head AS (SELECT coalesce(max(position), 0) AS position FROM {reader.producer}.event)
-                SELECT e.position, e.issuer_id, e.stream, e.version, e.type, e.data, e.meta::text AS meta,
-                       e.id, e.at, head.position AS head
-                FROM head LEFT JOIN {reader.producer}.event e
-                  ON e.position > $1 AND e.position <= head.position AND e.type = ANY($2)
-                ORDER BY e.position LIMIT $3
-                """,  # noqa: S608 - the producer's name comes from shared/contracts/topics.py
-                reader.ahead,
-                reader.types,
-                records_max,
-            )
-        if rows[0]["position"] is None:
+        """Return the next records, passing over what is not for us, SCAN_POSITIONS_MAX at a time."""
+        while True:
+            upto = reader.ahead + SCAN_POSITIONS_MAX
+            async with self._reading(reader) as connection:
+                rows = await connection.fetch(
+                    # The head is read in the same snapshot: behind it nothing of these types is missing.
+                    f"""
+                    WITH head AS (
+                      SELECT least(coalesce(max(position), 0), $4::bigint) AS position
+                      FROM {reader.producer}.event
+                    )
+                    SELECT e.position, e.issuer_id, e.stream, e.version, e.type, e.data,
+                           e.meta::text AS meta, e.id, e.at, head.position AS head
+                    FROM head LEFT JOIN {reader.producer}.event e
+                      ON e.position > $1 AND e.position <= head.position AND e.type = ANY($2)
+                    ORDER BY e.position LIMIT $3
+                    """,  # noqa: S608 - the producer's name comes from shared/contracts/topics.py
+                    reader.ahead,
+                    list(reader.topics),
+                    records_max,
+                    upto,
+                )
+            if rows[0]["position"] is not None:
+                reader.ahead = rows[-1]["position"]
+                return [_record(row, reader.topics[row["type"]]) for row in rows]
             if reader.ahead == reader.position:
                 reader.position = max(reader.position, rows[0]["head"])
-                reader.ahead = reader.position
-            return []
-        records = [_record(row) for row in rows]
-        reader.ahead = records[-1].offset
-        return records
+            reader.ahead = max(reader.ahead, rows[0]["head"])
+            if rows[0]["head"] < upto:
+                return []
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, reader: _Reader) -> AsyncIterator[Connection]:
+        try:
+            async with self._log.connection() as connection:
+                yield connection
+        except (
+            asyncpg.UndefinedTableError,
+            asyncpg.InvalidSchemaNameError,
+            asyncpg.InsufficientPrivilegeError,
+        ) as cause:
+            raise Unavailable(f"The log of {reader.producer} is not there yet.") from cause
 
     async def mark(self, session: Session, records: Sequence[Record]) -> None:
-        reader = self._reader_of(records[-1])
+        reader = self._by_topic[records[-1].topic]
+        asked_at = time.monotonic()
         moved = await session.connection.fetchval(
-            MARK, self._cursor_name(reader), reader.epoch, records[-1].offset, LEASE_S
+            MARK, reader.cursor, reader.epoch, records[-1].offset, LEASE_S
         )
         if not moved:
             raise FencedError(f"{self._consumer} was taken over by another member.")
+        reader.held_until = asked_at + LEASE_S
 
     async def acknowledge(self, records: Sequence[Record]) -> None:
-        reader = self._reader_of(records[-1])
-        reader.position = records[-1].offset
-        reader.held_until = time.monotonic() + LEASE_S / 2
+        reader = self._by_topic[records[-1].topic]
+        reader.position = max(reader.position, records[-1].offset)
 
     async def rewind(self) -> None:
         for reader in self._readers:
-            reader.epoch = 0
             reader.ahead = reader.position
+            reader.held_until = 0.0
 
     async def lag(self) -> int:
         waiting = 0
         for reader in self._readers:
             async with self._own.connection() as connection:
-                row = await connection.fetchval(
-                    "SELECT position FROM cursor WHERE name = $1", self._cursor_name(reader)
+                position = await connection.fetchval(
+                    "SELECT position FROM cursor WHERE name = $1", reader.cursor
                 )
-            async with self._log.connection() as connection:
+            async with self._reading(reader) as connection:
                 waiting += await connection.fetchval(
-                    f"SELECT count(*) FROM {reader.producer}.event WHERE position > $1 AND type = ANY($2)",  # noqa: S608
-                    row or 0,
-                    reader.types,
+                    f"SELECT count(*) FROM (SELECT FROM {reader.producer}.event"  # noqa: S608 - as above
+                    " WHERE position > $1 AND type = ANY($2) LIMIT $3) AS waiting",
+                    position or 0,
+                    list(reader.topics),
+                    LAG_RECORDS_MAX,
                 )
         return waiting
 
     async def close(self) -> None:
-        for reader in self._readers:
-            if reader.epoch:
-                try:
-                    async with self._own.connection() as connection:
-                        await connection.execute(RELEASE, self._cursor_name(reader), reader.epoch)
-                except Unavailable:
-                    return
-
-    def _cursor_name(self, reader: _Reader) -> str:
-        return f"{self._consumer}<{reader.producer}"
-
-    def _reader_of(self, record: Record) -> _Reader:
-        producer = BY_TYPE[codec.event_type(record)].TOPIC.producer
-        return next(reader for reader in self._readers if reader.producer == producer)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        with contextlib.suppress(Unavailable):
+            for reader in [reader for reader in self._readers if reader.epoch]:
+                async with self._own.connection() as connection:
+                    await connection.execute(RELEASE, reader.cursor, reader.epoch)
 
 
-def _record(row: Any) -> Record:
-    event = BY_TYPE[row["type"]]
+def _record(row: Any, topic: Topic) -> Record:
     headers = codec.headers_of(
         row["type"],
         row["id"],
@@ -192,12 +239,10 @@ def _record(row: Any) -> Record:
         row["issuer_id"],
         row["stream"],
         row["version"],
-        event.TOPIC,
+        topic,
         decode_meta(row["meta"]),
     )
-    return Record(
-        event.TOPIC.name, 0, row["position"], f"{row['issuer_id']}/{row['stream']}", headers, row["data"]
-    )
+    return Record(topic.name, 0, row["position"], f"{row['issuer_id']}/{row['stream']}", headers, row["data"])
 
 
 class LocalBus:

@@ -1,13 +1,15 @@
 """The closed list of event types, and how bytes become events again.
 
 A stored type that was superseded is lifted by its upcast (old JSON object → new JSON object) before it is
-parsed, so that the rest of the code knows the newest class alone. A type that is not in the list is unknown:
-a consumer ignores it, the log's own reader refuses it.
+parsed, so that the rest of the code knows the newest class alone; whoever asks for a class is given every
+type that is read as it. A type that is not in the list is unknown: a consumer ignores it, the log's own
+reader refuses it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pydantic
@@ -43,13 +45,29 @@ EVENTS: tuple[type[Event], ...] = (
 )
 BY_TYPE: Mapping[str, type[Event]] = {event.TYPE: event for event in EVENTS}
 
-Upcast = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+
+@dataclass(frozen=True, slots=True)
+class Upcast:
+    """How a superseded type is read: `lift` turns its JSON object into one of the newer type `to`."""
+
+    to: str
+    lift: Callable[[dict[str, Any]], dict[str, Any]]
+
+
 UPCASTS: Mapping[str, Upcast] = {}
+"""By superseded type. Pure functions of what is stored: no clock, no look-ups."""
 
 
-def is_known(event_type: str, upcasts: Mapping[str, Upcast] = UPCASTS) -> bool:
-    """Tell whether `event_type` can be read, directly or through an upcast."""
-    return event_type in BY_TYPE or event_type in upcasts
+def newest(event_type: str, upcasts: Mapping[str, Upcast] = UPCASTS) -> type[Event] | None:
+    """Return the class that `event_type` is read as, or None for an unknown type."""
+    while event_type in upcasts:
+        event_type = upcasts[event_type].to
+    return BY_TYPE.get(event_type)
+
+
+def types_read_as(event: type[Event], upcasts: Mapping[str, Upcast] = UPCASTS) -> tuple[str, ...]:
+    """Return every stored type that is read as `event`: its own first, then those that it superseded."""
+    return (event.TYPE, *(each for each in upcasts if newest(each, upcasts) is event))
 
 
 def encode(event: Event) -> bytes:
@@ -63,16 +81,23 @@ def decode(event_type: str, data: bytes, upcasts: Mapping[str, Upcast] = UPCASTS
     Raises Invalid('event-unreadable') for an unknown type or for bytes that do not fit the type's schema; the
     message names the fields, never their values.
     """
+    wanted = newest(event_type, upcasts)
+    if wanted is None:
+        raise Invalid("event-unreadable", f"No event type is called {event_type!r}.")
     try:
-        while event_type in upcasts:
-            event_type, lifted = upcasts[event_type](pydantic_core.from_json(data))
-            data = pydantic_core.to_json(lifted)
-        return BY_TYPE[event_type].model_validate_json(data)
-    except KeyError:
-        raise Invalid("event-unreadable", f"No event type is called {event_type!r}.") from None
+        if event_type in upcasts:
+            data = _lifted(event_type, data, upcasts)
+        return wanted.model_validate_json(data)
     except pydantic.ValidationError as refusal:
         paths = {".".join(str(part) for part in error["loc"]) or "body" for error in refusal.errors()}
         message = f"The bytes are not a {event_type}: see {', '.join(sorted(paths))}."
         raise Invalid("event-unreadable", message) from None
     except ValueError:
         raise Invalid("event-unreadable", f"The bytes of {event_type} are not JSON.") from None
+
+
+def _lifted(event_type: str, data: bytes, upcasts: Mapping[str, Upcast]) -> bytes:
+    fields = pydantic_core.from_json(data)
+    while upcast := upcasts.get(event_type):
+        fields, event_type = upcast.lift(fields), upcast.to
+    return pydantic_core.to_json(fields)

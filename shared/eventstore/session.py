@@ -20,6 +20,8 @@ SELECT $1, id FROM unnest($2::uuid[]) AS id ORDER BY id
 ON CONFLICT DO NOTHING RETURNING event_id
 """
 
+CLAIMED = "SELECT event_id FROM inbox WHERE consumer = $1 AND event_id = ANY($2)"
+
 
 class Session:
     """One transaction. `at` is the moment it began: the one clock reading that its handler may use."""
@@ -34,6 +36,11 @@ class Session:
         if not wanted:
             return set()
         rows = await self.connection.fetch(CLAIM, consumer, wanted)
+        return {row["event_id"] for row in rows}
+
+    async def claimed(self, consumer: str, ids: Iterable[UUID]) -> set[UUID]:
+        """Return those of `ids` that `consumer` has taken before, without taking any."""
+        rows = await self.connection.fetch(CLAIMED, consumer, list(ids))
         return {row["event_id"] for row in rows}
 
     async def load(self, streams: Iterable[StreamKey]) -> dict[StreamKey, list[Recorded]]:
