@@ -11,6 +11,7 @@ that is not exactly one signature.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,7 +80,7 @@ def proof_config(
         "proofPurpose": ASSERTION,
     }
     if cryptosuite == EddsaJcs2022.cryptosuite:
-        return {"@context": document["@context"], **config}
+        return {"@context": copy.copy(document["@context"]), **config}
     return config
 
 

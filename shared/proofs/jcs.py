@@ -21,7 +21,7 @@ def canonical_bytes(value: JsonValue) -> bytes:
         if _orjson_is_exact(value):
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         return rfc8785.dumps(value)
-    except (orjson.JSONEncodeError, rfc8785.CanonicalizationError, RecursionError) as cause:
+    except (orjson.JSONEncodeError, ValueError, RecursionError) as cause:
         raise Invalid(
             "not-canonicalisable",
             "The document holds a number or a string that JSON canonicalisation cannot write.",

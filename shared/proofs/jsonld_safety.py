@@ -154,10 +154,10 @@ def _check_node(item: dict[str, Any], document: JsonObject) -> Iterator[Any]:
 
 
 def _place_of(value: object, document: JsonObject) -> str:
-    """The path at which `value` stands in the document; expansion leaves what it cannot map unchanged."""
+    """Where `value` stands in the document, as key or value; expansion leaves what it cannot map as it is."""
     for item, path in _objects(document):
         for key, child in item.items():
-            if child == value:
+            if value in (key, child):
                 return path_text((path, key))
             if isinstance(child, list) and value in child:
                 return path_text(((path, key), child.index(value)))

@@ -32,6 +32,7 @@ STANDARD_CODES: Mapping[str, str] = {
     "json-ld-invalid": _TRANSFORMATION,
     "not-canonicalisable": _TRANSFORMATION,
     "canonicalisation-limit": _TRANSFORMATION,
+    "canonicalisation-failed": _TRANSFORMATION,
     "proof-missing": _VERIFICATION,
     "proof-malformed": _VERIFICATION,
     "proof-unsupported": _VERIFICATION,

@@ -8,7 +8,7 @@ The process ends with its parent, however the parent ends: a thread reads the in
 end of the input ends the process in the middle of any computation. Each job has a limit of CPU time, which
 the kernel enforces by SIGPROF; it ends the process even inside C code. Ctrl-C is for the parent to handle.
 
-Refuses to report a failure in detail: what a document holds is nobody's business but its owner's.
+Refuses to say of a failure more than where in the code it was: error messages may quote the document.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import pickle
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from queue import SimpleQueue
-from typing import BinaryIO
 
 import orjson
 
-from shared.errors import Invalid, Rejected
+from shared.errors import Invalid
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import Suite
@@ -52,49 +51,61 @@ def main() -> None:
     """Read the set-up frame, get warm, say so, then answer jobs until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    replies = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not look like a reply
 
     jobs: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_read_frames, args=(sys.stdin.buffer, jobs), daemon=True).start()
+    threading.Thread(target=_read_frames, args=(sys.stdin.fileno(), jobs), daemon=True).start()
 
     suites: Mapping[str, Suite]
     # The parent wrote this into a pipe that nobody else holds; jobs, which carry strangers' text, are JSON.
     suites, job_cpu_s = pickle.loads(jobs.get())  # noqa: S301
     for suite in suites.values():
-        with suppress(Rejected):
-            suite.hash_data(_WARM_DOCUMENT, _WARM_CONFIG)
+        _answer(suite, _WARM_DOCUMENT, _WARM_CONFIG)
     _write_frame(replies, READY)
 
     while True:
-        job = jobs.get()
+        cryptosuite, document, proof_config = orjson.loads(jobs.get())
         signal.setitimer(signal.ITIMER_PROF, job_cpu_s)
-        reply = _answer(suites, job)
+        reply = _answer(suites[cryptosuite], document, proof_config)
         signal.setitimer(signal.ITIMER_PROF, 0)
         _write_frame(replies, reply)
 
 
-def _answer(suites: Mapping[str, Suite], job: bytes) -> bytes:
-    cryptosuite, document, proof_config = orjson.loads(job)
+def _answer(suite: Suite, document: JsonObject, proof_config: JsonObject) -> bytes:
     try:
-        return HASHED + suites[cryptosuite].hash_data(document, proof_config)
+        return HASHED + suite.hash_data(document, proof_config)
     except Invalid as refusal:
         return REFUSED + orjson.dumps((refusal.code, refusal.message, refusal.reasons))
+    except Exception as bug:
+        sys.stderr.writelines(
+            [f"{type(bug).__name__} in {suite.cryptosuite}\n", *traceback.format_tb(bug.__traceback__)]
+        )
+        return REFUSED + orjson.dumps(
+            ("canonicalisation-failed", "The document cannot be canonicalised.", ())
+        )
 
 
-def _read_frames(source: BinaryIO, jobs: SimpleQueue[bytes]) -> None:
+def _read_frames(source: int, jobs: SimpleQueue[bytes]) -> None:
     while True:
-        header = source.read(LENGTH_BYTES)
-        frame = source.read(int.from_bytes(header, "big"))
-        if not header or not frame:
+        length = int.from_bytes(_read(source, LENGTH_BYTES), "big")
+        jobs.put(_read(source, length))
+
+
+def _read(source: int, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        part = os.read(source, length - len(data))
+        if not part:
             os._exit(0)  # the parent is gone or wants us gone; nothing here needs tidying
-        jobs.put(frame)
+        data += part
+    return bytes(data)
 
 
-def _write_frame(sink: BinaryIO, frame: bytes) -> None:
+def _write_frame(sink: int, frame: bytes) -> None:
     data = len(frame).to_bytes(LENGTH_BYTES, "big") + frame
     while data:
-        data = data[sink.write(data) :]
+        data = data[os.write(sink, data) :]
 
 
 if __name__ == "__main__":

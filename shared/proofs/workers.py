@@ -84,6 +84,7 @@ class CanonicalWorkers:
             if isinstance(cause, (WorkerDied, OSError)):
                 raise Unavailable("The canonicalising workers do not start.") from cause
             raise
+        self._links = set(links)
         self._tasks = [asyncio.create_task(self._serve(link)) for link in links]
 
     async def close(self) -> None:
@@ -92,6 +93,8 @@ class CanonicalWorkers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        links, self._links = self._links, set()
+        await asyncio.gather(*(link.kill() for link in links))
         self._fail_waiting()
 
     async def __aenter__(self) -> Self:
@@ -128,27 +131,23 @@ class CanonicalWorkers:
             self._waiting -= len(jobs)
         return [next(answers) if isinstance(frame, bytes) else frame for frame in frames]
 
-    async def _serve(self, link: WorkerLink | None) -> None:
-        """The life of one worker and of those that replace it."""
-        try:
-            while True:
-                if link is None:
-                    link = await self._replacement()
-                self._links.add(link)
-                jobs = deque(await self._next_jobs())
-                try:
-                    await link.send([job.frame for job in jobs])
-                    while jobs:
-                        jobs[0].settle(await link.reply())
-                        jobs.popleft()
-                except WorkerDied as death:
-                    self._links.discard(link)
-                    link = None
-                    self._after_death(jobs, death)
-        finally:
-            if link is not None:
+    async def _serve(self, link: WorkerLink) -> None:
+        """The life of one worker and of those that replace it; `close` ends it."""
+        while True:
+            jobs = deque(await self._next_jobs())
+            try:
+                await link.send([job.frame for job in jobs])
+                while jobs:
+                    jobs[0].settle(await link.reply())
+                    jobs.popleft()
+            except WorkerDied as death:
                 self._links.discard(link)
-                await link.kill()
+                self._after_death(jobs, death)
+                link = await self._replacement()
+                self._links.add(link)
+            except asyncio.CancelledError:
+                self._calls.appendleft(jobs)  # `close` tells their callers
+                raise
 
     async def _next_jobs(self) -> list[_Job]:
         """Some jobs of the caller whose turn it is; fewer than a chunk, if that keeps all workers busy."""
