@@ -102,6 +102,9 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
         async with asyncio.timeout(START_WAIT_S):
             while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event
                 await asyncio.sleep(0.01)
+        if task.done():
+            await task
+            raise OSError(f"The HTTP server on port {port} ended as soon as it had begun.")
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True

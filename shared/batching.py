@@ -67,8 +67,8 @@ class Batcher(Generic[Command, Answer]):
     async def ask(self, tenant: str, command: Command) -> Answer:
         """Hand in a command and wait for its answer.
 
-        Raises what the flush gave for it, TooMany, or Unavailable while the service stops. Who gives up waiting
-        does not take the command back: it may be carried out.
+        Raises what the flush gave for it, TooMany, or Unavailable while the service stops. Who gives up
+        waiting does not take the command back: it may be carried out.
         """
         if not self._open:
             raise Unavailable(STOPPING)
@@ -124,7 +124,7 @@ class Batcher(Generic[Command, Answer]):
             for (_, future), answer in zip(batch, answers, strict=True):
                 _settle_one(future, answer)
 
-    async def _attempt(self, commands: list[Command]) -> Sequence[Answer | MicrocredError]:
+    async def _attempt(self, commands: list[Command]) -> Sequence[Answer | Exception]:
         stale_tries = 0
         while True:
             try:
@@ -134,13 +134,15 @@ class Batcher(Generic[Command, Answer]):
                 if stale_tries > STALE_TRIES_MAX:
                     raise
             else:
-                if len(answers) != len(commands):
-                    raise ValueError(f"The flush gave {len(answers)} answers to {len(commands)} commands.")
-                return answers
+                if len(answers) == len(commands):
+                    return answers
+                # It may have committed: to run it again in halves would be worse than to say so to all.
+                wrong = ValueError(f"The flush gave {len(answers)} answers to {len(commands)} commands.")
+                return [wrong] * len(commands)
 
 
-def _settle_one(future: asyncio.Future[Answer], answer: Answer | MicrocredError) -> None:
-    if isinstance(answer, MicrocredError):
+def _settle_one(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
+    if isinstance(answer, Exception):
         _fail(future, answer)
     elif not future.done():
         future.set_result(answer)

@@ -27,7 +27,11 @@ from shared.limits import RateLimit
 PROBLEM = "application/problem+json"
 BODY_BYTES_MAX = 1 << 20
 CORRELATION_HEADER = "X-Correlation-Id"
-CORRELATION = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")
+CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+REASONS_MAX = 20
+FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+LENGTH = re.compile(r"[0-9]{1,18}")
 
 STATUS: tuple[tuple[type[errors.MicrocredError], int], ...] = (
     (errors.Invalid, 422),
@@ -41,6 +45,14 @@ STATUS: tuple[tuple[type[errors.MicrocredError], int], ...] = (
     (errors.Unavailable, 503),
     (errors.StaleStream, 503),
 )
+
+HTTP_CODES = {
+    400: "request-unreadable",
+    404: "address-unknown",
+    405: "method-not-allowed",
+    413: "body-too-large",
+}
+"""Codes of what the framework refuses before a service sees it."""
 
 logger = structlog.get_logger(__name__)
 
@@ -86,19 +98,18 @@ def install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        reasons = tuple(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
-        )
+        reasons = tuple(_reason(item) for item in error.errors()[:REASONS_MAX])
         return problem(
             problem_fields(errors.Invalid("request-invalid", "The request is malformed.", reasons))
         )
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        code = HTTP_CODES.get(error.status_code, "http-error")
         fields = {
-            "type": "about:blank",
+            "type": f"urn:microcred:problem:{code}",
             "status": error.status_code,
-            "code": "http-error",
+            "code": code,
             "title": str(error.detail),
         }
         return problem(fields, dict(error.headers or {}))
@@ -113,6 +124,25 @@ def install_errors(app: FastAPI) -> None:
             "title": "The request failed for a fault of the service; the log has the details.",
         }
         return problem(fields)
+
+
+def _reason(item: Any) -> str:
+    """Say which field breaks which rule, in words that quote nothing of what was sent.
+
+    Names of fields are quoted where they are ours: a part that was not expected is what somebody typed. Rules
+    on reading a value (`…_parsing`) and on tags go on to quote the value behind the first comma or quote.
+    """
+    parts = [
+        str(part) if FIELD.fullmatch(str(part)) or isinstance(part, int) else "…" for part in item["loc"]
+    ]
+    if item["type"] == "extra_forbidden":
+        parts[-1] = "…"
+    message = str(item["msg"])
+    if item["type"].endswith("_parsing"):
+        message = message.partition(",")[0]
+    elif item["type"] == "union_tag_invalid":
+        message = "The tag is none of the expected tags"
+    return f"{'.'.join(parts)}: {message}"
 
 
 def require(
@@ -159,7 +189,7 @@ class Envelope:
             return await self._app(scope, receive, send)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         given = headers.get(CORRELATION_HEADER.lower(), "")
-        correlation = given if CORRELATION.match(given) else str(ordered_uuid())
+        correlation = given if CORRELATION.fullmatch(given) else str(ordered_uuid())
         token = telemetry.correlation.set(correlation)
         began = time.monotonic()
         status = 500
@@ -179,20 +209,22 @@ class Envelope:
         finally:
             telemetry.correlation.reset(token)
             service, route = _route(scope)
-            telemetry.REQUESTS.labels(service, scope["method"], route, str(status)).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            telemetry.REQUESTS.labels(service, method, route, str(status)).inc()
             telemetry.REQUEST_SECONDS.labels(service, route).observe(time.monotonic() - began)
         return None
 
     def _bounded(self, path: str, headers: dict[str, str], receive: Receive) -> Receive:
         limit = self._body_bytes_max(path)
-        declared = headers.get("content-length", "0")
+        given = headers.get("content-length", "")
+        declared = int(given) if LENGTH.fullmatch(given) else 0
         taken = 0
 
         async def receive_bounded() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > limit or (declared.isdigit() and int(declared) > limit):
+            if max(taken, declared) > limit:
                 # An HTTPException, since FastAPI turns any other error while reading a body into 400.
                 raise HTTPException(413, f"The body may hold {limit} bytes at most.")
             return message

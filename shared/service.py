@@ -119,14 +119,32 @@ class Running:
         return {name: number for name, number in waiting.items() if number}
 
     async def settled(self, wait_s: float) -> None:
-        """Wait until nothing waits anywhere. Raises TimeoutError naming what still does."""
+        """Wait until nothing waits anywhere. Raises TimeoutError naming what still does.
+
+        Lanes are asked one after another, so work may pass from one that is still to be asked to one that has
+        been: an answer of "nothing" counts only if no log grew while it was gathered.
+        """
         deadline = asyncio.get_running_loop().time() + wait_s
-        while waiting := await self.pending():
+        before: list[int] | None = None
+        while True:
+            waiting = await self.pending()
+            heads = await self._heads()
+            if not waiting and heads == before:
+                return
             if problems := self.problems():
                 raise RuntimeError(f"cannot settle: {problems}")
             if asyncio.get_running_loop().time() > deadline:
-                raise TimeoutError(f"not settled after {wait_s} s: {waiting}")
-            await asyncio.sleep(SETTLE_POLL_S)
+                raise TimeoutError(f"not settled after {wait_s} s: {waiting or 'logs still grow'}")
+            before = heads
+            if waiting:
+                await asyncio.sleep(SETTLE_POLL_S)
+
+    async def _heads(self) -> list[int]:
+        heads = []
+        for service in self.services:
+            async with service.database.connection() as connection:
+                heads.append(await connection.fetchval("SELECT coalesce(max(position), 0) FROM event"))
+        return heads
 
     async def _housekeep(self) -> None:
         """Refresh lag metrics, prune inboxes, and end a process in which a lane hangs."""
