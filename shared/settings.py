@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     database_connections_max: int = Field(
         default=10, ge=2, le=200, description="Connections that one service holds at most."
     )
+    http_host: str = Field(default="127.0.0.1", description="The address that the process listens on.")
+    http_port: int = Field(default=8080, ge=1, le=65_535, description="The port that it listens on.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least level that is logged."
     )

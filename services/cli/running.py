@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import signal
 from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,14 +12,13 @@ import typer
 import uvloop
 from rich.console import Console
 
+from services.process import EXIT_REFUSED, EXIT_UNAVAILABLE, interruptible
 from services.starting import settings_from
 from services.world import read_environment
 from shared.database import Database
 from shared.errors import MicrocredError, Rejected, Unavailable
 from shared.settings import Settings
 
-EXIT_REFUSED = 1
-EXIT_UNAVAILABLE = 2
 EXIT_INTERRUPTED = 130
 DEFAULT_FOLDER = Path("var/microcred")
 OPERATOR = "operator:cli"
@@ -66,24 +62,7 @@ def told() -> Generator[None, None, None]:
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's work to its end; Ctrl-C and SIGTERM end it in order."""
     with told():
-        return uvloop.run(_interruptible(work))
-
-
-async def _interruptible(work: Coroutine[Any, Any, Result]) -> Result:
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(kind, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-
-
-async def until_stopped() -> None:
-    """Wait for Ctrl-C or SIGTERM."""
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.Event().wait()
+        return uvloop.run(interruptible(work))
 
 
 def environment_of(folder: Path | None) -> Mapping[str, str]:

@@ -12,8 +12,8 @@ from typing import Any
 class Report:
     """The numbers of `microcred demo --json`, in this order.
 
-    `submitted` counts rows that were taken as assessments, duplicates and refused rows not included. `announced`
-    counts credentials of which both the learner's mailbox and the partner's endpoint know.
+    `submitted` counts rows that were taken as assessments, duplicates and refused rows not included.
+    `announced` counts credentials of which both the learner's mailbox and the partner's endpoint know.
     """
 
     submitted: int = 0

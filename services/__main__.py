@@ -1,0 +1,6 @@
+"""All services in one process."""
+
+from services import SERVICES
+from services.process import main
+
+main(list(SERVICES))

@@ -1,0 +1,99 @@
+"""`microcred demo`: the whole job on 1,000 learners, in one process, on a database of its own."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.cli.running import run
+from services.demo import story
+from services.demo.job import MainJob
+from services.demo.provider import Provider
+from services.demo.report import Report
+from services.demo.sample import sample_achievement, sample_issuer
+from services.receivers import Mailbox, PartnerEndpoint
+from services.world import World, open_world
+from shared.embedded import free_port
+from shared.telemetry import configure_logging
+
+COHORT = Path("examples/cohort.csv")
+
+
+def demo(
+    cohort: Annotated[
+        Path,
+        typer.Option(help="CSV of assessments to read.", exists=True, dir_okay=False, readable=True),
+    ] = COHORT,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Leave the documents of the one learner's story in this folder.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the numbers as one line of JSON at the end.")
+    ] = False,
+) -> None:
+    """Do the whole job on a made-up cohort and tell the story of one learner.
+
+    Starts an embedded PostgreSQL and all four services in this process, publishes a micro-credential, assesses
+    every row of the cohort, issues and signs a credential for each pass, tells learners and a partner, then
+    revokes one credential and shows that everybody can see it. Everything lives in a temporary folder.
+    """
+    configure_logging("ERROR")
+    console = Console(stderr=as_json, highlight=False)
+    report = run(_demo(console, cohort, out))
+    if as_json:
+        typer.echo(report.as_json())
+
+
+async def _demo(console: Console, cohort: Path, out: Path | None) -> Report:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="microcred-demo-") as name:
+        folder = Path(name)
+        console.print("Starting PostgreSQL, assessor, issuer, verifier and notifier in one process …")
+        async with (
+            Mailbox(folder / "mail") as mailbox,
+            PartnerEndpoint() as partner,
+            open_world(folder, free_port(), mailbox.settings()) as world,
+        ):
+            issuer = await sample_issuer(issuer_settings(world), world.folder)
+            async with Provider(world.address, issuer.token) as provider:
+                job = await _job(console, world, provider, mailbox, partner, cohort)
+                report, documents = job.report, job.story.documents
+    report.seconds = round(time.monotonic() - began, 1)
+    if out is not None:
+        documents.write(out)
+    story.summary(console, report, out)
+    return report
+
+
+async def _job(
+    console: Console,
+    world: World,
+    provider: Provider,
+    mailbox: Mailbox,
+    partner: PartnerEndpoint,
+    cohort: Path,
+) -> MainJob:
+    definition, achievement_id = sample_achievement()
+    await provider.publish_achievement(definition, achievement_id)
+    partner.trust(await provider.subscribe(partner.url))
+    console.print(
+        f"Listening on {world.address}. Published “{definition['name']}”; a partner has subscribed.\n"
+    )
+    with story.Bars(console) as bars:
+        job = MainJob(world, provider, mailbox, partner, bars.show)
+        await job.assess(cohort)
+        await job.wait_for_credentials()
+    story.refused_rows(console, job.story)
+    if job.report.passed:
+        await job.follow_one_learner()
+        story.tell(console, job.story)
+        story.tell_revocation(console, job.story, job.report)
+    return job

@@ -1,0 +1,35 @@
+"""`microcred replay`: build a service's read models again from the events. Nobody is told anything."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services import SERVICES
+from services.cli.running import Folder, environment_of, run
+from services.starting import settings_from
+from shared.errors import Invalid
+
+Service = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
+
+
+def replay(service: Service, data: Folder = None) -> None:
+    """Build the read models of a service again from its events, with the same code as live.
+
+    Stop the service first. Mails and webhooks are never sent again: deliveries are not part of a read model.
+    """
+    console = Console(highlight=False)
+    for line in run(_replay(service, data)):
+        console.print(line)
+
+
+async def _replay(service: str, data: Path | None) -> list[str]:
+    if service not in SERVICES:
+        raise Invalid("service-unknown", f"No service is called {service}; there are {', '.join(SERVICES)}.")
+    module = importlib.import_module(f"{SERVICES[service]}.replay")
+    lines: list[str] = await module.replay(settings_from(service, environment_of(data)))
+    return lines

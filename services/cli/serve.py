@@ -1,0 +1,85 @@
+"""`microcred serve`: the same world as the demo's, kept up, with its data in a folder."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.cli.running import DEFAULT_FOLDER, run
+from services.demo.provider import Provider
+from services.demo.sample import SampleIssuer, sample_achievement, sample_assessment, sample_issuer
+from services.process import until_stopped
+from services.receivers import Mailbox
+from services.world import World, open_world
+from shared.telemetry import configure_logging
+
+PORT = 8080
+
+
+def serve(
+    data: Annotated[
+        Path, typer.Option(help="Folder of the database, the master key and the mails. Made if missing.")
+    ] = DEFAULT_FOLDER,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1. Signed documents name it: keep it.")
+    ] = PORT,
+) -> None:
+    """Keep a development world up until Ctrl-C: embedded PostgreSQL and all four services in one process.
+
+    Prints the addresses, a development key and three curl lines that work when pasted. The data survives
+    restarts. Mails are not sent to anyone: they are kept as files in the folder `mail`.
+    """
+    configure_logging("WARNING")
+    run(_serve(Console(highlight=False, soft_wrap=True), data, port))
+
+
+async def _serve(console: Console, data: Path, port: int) -> None:
+    console.print(f"Starting; data in {data}/ …")
+    async with AsyncExitStack() as stack:
+        mailbox = await stack.enter_async_context(Mailbox(data / "mail"))
+        world = await stack.enter_async_context(open_world(data, port, mailbox.settings()))
+        issuer = await sample_issuer(issuer_settings(world), world.folder)
+        definition, achievement_id = sample_achievement()
+        async with Provider(world.address, issuer.token) as provider:
+            await provider.publish_achievement(definition, achievement_id)
+        _print_addresses(console, world, issuer, achievement_id, data)
+        await until_stopped()
+        console.print("Stopping …")
+
+
+def _print_addresses(
+    console: Console, world: World, issuer: SampleIssuer, achievement_id: str, data: Path
+) -> None:
+    for name in world.settings:
+        console.print(f"  {name:<9} {world.address}/{name}/docs")
+    console.print(f"  public    {world.address}/docs")
+    console.print(f"  issuer    {world.address}/issuers/{issuer.slug}")
+    console.print(f"  metrics   {world.address}/metrics")
+    console.print(f"  mails     {data}/mail/")
+    console.print(f"\nDevelopment key of {issuer.slug}, good on this machine only:\n  {issuer.token}")
+    assessment = sample_assessment(achievement_id)
+    identifier = assessment["assessment_id"]
+    console.print("\nSubmit an assessment; a credential follows within a second:")
+    body = json.dumps(assessment, ensure_ascii=False)
+    _curl(console, issuer, f"-X POST {world.address}/assessor/assessments -d '{body}'")
+    console.print("Which credential came of it:")
+    _curl(console, issuer, f"'{world.address}/issuer/credentials?assessment_id={identifier}'")
+    console.print("Fetch that credential as anybody with its link, and have it verified:")
+    _curl(
+        console,
+        issuer,
+        f"'{world.address}/issuer/credentials?assessment_id={identifier}'"
+        """ | sed -E 's/.*"credential_url": ?"([^"]+)".*/\\1/' | xargs curl -s"""
+        f" | curl -s -X POST {world.address}/verifier/verify --data-binary @-",
+    )
+    console.print("Ready. Ctrl-C stops it.")
+
+
+def _curl(console: Console, issuer: SampleIssuer, rest: str) -> None:
+    headers = f"-H 'Authorization: Bearer {issuer.token}' -H 'Content-Type: application/json'"
+    console.print(f"  curl -s {headers} {rest}\n", markup=False)

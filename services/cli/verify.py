@@ -1,0 +1,57 @@
+"""`microcred verify`: check a credential without any server, and say why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.cli.running import run
+from services.demo.story import print_verdict
+from services.verifier.offline import EXIT_CODES, verify_file
+from shared import clock
+
+CREDENTIAL_BYTES_READ_MAX = 1 << 20
+EXIT_USAGE = 64
+
+
+def verify(
+    file: Annotated[str, typer.Argument(help="The credential's JSON file, or - for standard input.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    status_list: Annotated[
+        Path | None, typer.Option(help="The status list that the credential names.", show_default=False)
+    ] = None,
+    did_document: Annotated[
+        Path | None,
+        typer.Option(help="The DID document of the issuer; not needed for did:key.", show_default=False),
+    ] = None,
+) -> None:
+    """Verify a credential offline, check by check: nothing is fetched.
+
+    Exits 0 if it is valid, 1 if invalid, 2 if unknown (such as without its status list), 64 for wrong usage.
+    """
+    content = _read(file)
+    lists = None if status_list is None else _read(str(status_list))
+    keys = None if did_document is None else _read(str(did_document))
+    verdict = run(verify_file(content, status_list=lists, did_document=keys, at=clock.now()))
+    told = verdict.as_json()
+    if as_json:
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print_verdict(Console(highlight=False), file, told)
+    raise typer.Exit(EXIT_CODES[told["verdict"]])
+
+
+def _read(file: str) -> bytes:
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read(CREDENTIAL_BYTES_READ_MAX)
+        with Path(file).open("rb") as source:
+            return source.read(CREDENTIAL_BYTES_READ_MAX)
+    except OSError as cause:
+        typer.echo(f"{file} cannot be read: {cause.strerror}.", err=True)
+        raise typer.Exit(EXIT_USAGE) from None

@@ -1,0 +1,162 @@
+"""Tells the main job on a terminal: progress bars, then one learner's story, document by document."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from services.demo.job import Story
+from services.demo.report import Report
+
+REFUSED_ROWS_SHOWN = 10
+PROOF_CHARACTERS_SHOWN = 24
+MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "unknown": "[yellow]?[/]", "skipped": "[dim]–[/]"}
+COLOURS = {"valid": "green", "invalid": "red", "unknown": "yellow"}
+STEPS = {
+    "assessed": "Assessing against the rubric",
+    "signed": "Issuing and signing",
+    "announced": "Telling learners and partner",
+}
+
+
+class Bars:
+    """One progress bar for each step, made when the step first reports."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<30}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, step: str, done: int, of_all: int) -> None:
+        """Move the bar of `step`."""
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(STEPS[step], total=of_all)
+        self._progress.update(self._tasks[step], completed=done, total=of_all)
+
+
+def refused_rows(console: Console, story: Story) -> None:
+    """List the rows that were reported and skipped."""
+    if not story.refused_rows:
+        return
+    console.print("\nRows that were refused, each with its line and the reason:")
+    for row in story.refused_rows[:REFUSED_ROWS_SHOWN]:
+        problem = row.get("problem") or {}
+        told = "; ".join([str(problem.get("title", "")), *problem.get("reasons", [])])
+        console.print(f"  line {row['line']:>4}  {told}", markup=False)
+
+
+def tell(console: Console, story: Story) -> None:
+    """Print the story of one learner."""
+    credential = story.credential
+    console.rule("[bold]The story of one learner")
+    console.print(
+        f"Assessment {story.assessment_id} passed. The credential, as anybody with its link reads it:"
+    )
+    console.print(f"[bold]{story.credential_url}[/]\n")
+    console.print(
+        Syntax(json.dumps(_shortened(credential), indent=2, ensure_ascii=False), "json", word_wrap=True)
+    )
+    print_verdict(console, "Verification, check by check", story.verdict_before)
+    _mail(console, story.documents.mail)
+    _webhook(console, story.documents.webhook)
+
+
+def tell_revocation(console: Console, story: Story, report: Report) -> None:
+    """Print what the revocation changed."""
+    status = story.credential["credentialStatus"]
+    before, after = (
+        json.loads(content)["credentialSubject"]["encodedList"]
+        for content in (story.documents.status_list_before, story.documents.status_list_after)
+    )
+    console.rule("[bold]The revocation")
+    table = Table.grid(padding=(0, 2))
+    table.add_row("status list", status["statusListCredential"])
+    table.add_row("bit", f"{status['statusListIndex']} of 131,072")
+    table.add_row("list before", f"{before[:48]}… ({len(before)} characters)")
+    table.add_row("list after", f"{after[:48]}… ({len(after)} characters)")
+    table.add_row(
+        "revocation lag", f"[bold]{report.revocation_lag_ms} ms[/] from the request to the public list"
+    )
+    console.print(table)
+    print_verdict(console, "The same credential, verified again", story.verdict_after)
+
+
+def summary(console: Console, report: Report, folder: Path | None) -> None:
+    """Print the numbers."""
+    console.rule("[bold]In numbers")
+    table = Table.grid(padding=(0, 2))
+    rows = f"{report.rejected_rows} refused by line, {report.duplicates} duplicates"
+    table.add_row("assessments taken", f"{report.submitted} ({rows})")
+    table.add_row("passed / failed", f"{report.passed} / {report.failed}")
+    table.add_row("credentials issued / signed", f"{report.issued} / {report.signed}")
+    table.add_row("announced by mail and webhook", str(report.announced))
+    verdicts = f"{report.verified_before} before, {report.verified_after} after the revocation"
+    table.add_row("the one learner's credential", verdicts)
+    table.add_row("revocation lag", f"{report.revocation_lag_ms} ms")
+    table.add_row("whole demo", f"{report.seconds:.1f} s on the {report.bus} bus")
+    console.print(table)
+    if folder is not None:
+        console.print(f"\nThe documents are in {folder}/. Check one yourself:", highlight=False)
+        console.print(
+            f"  .venv/bin/microcred verify {folder}/credential.json"
+            f" --status-list {folder}/status-list-before.json",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def print_verdict(console: Console, title: str, verdict: dict[str, Any]) -> None:
+    table = Table.grid(padding=(0, 2))
+    for check in verdict["checks"]:
+        table.add_row(MARKS[check["outcome"]], check["name"], check["sentence"])
+    colour = COLOURS[verdict["verdict"]]
+    answer = Text.from_markup(f"[bold {colour}]{verdict['verdict'].upper()}[/]  ")
+    answer.append(verdict["sentence"])
+    console.print(Panel(Group(answer, Text(""), table), title=title, title_align="left"))
+
+
+def _mail(console: Console, content: bytes) -> None:
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    body = message.get_body(("plain",))
+    text = body.get_content().strip() if body is not None else ""
+    headers = "\n".join(f"{name}: {message[name]}" for name in ("From", "To", "Subject", "Message-ID"))
+    console.print(Panel(Text(f"{headers}\n\n{text}"), title="The e-mail that went out", title_align="left"))
+
+
+def _webhook(console: Console, webhook: dict[str, Any]) -> None:
+    shown = {name: value for name, value in webhook["headers"].items() if name.startswith("webhook-")}
+    text = "\n".join(f"{name}: {value}" for name, value in shown.items())
+    body = json.dumps(json.loads(webhook["body"]), indent=2, ensure_ascii=False)
+    panel = Panel(Text(f"{text}\n\n{body}"), title="The signed webhook that went out", title_align="left")
+    console.print(panel)
+
+
+def _shortened(credential: dict[str, Any]) -> dict[str, Any]:
+    """Return the credential with its proof values cut, for reading only."""
+    proofs = [
+        proof | {"proofValue": f"{proof['proofValue'][:PROOF_CHARACTERS_SHOWN]}…"}
+        for proof in credential.get("proof", [])
+    ]
+    return credential | {"proof": proofs}

@@ -1,0 +1,5 @@
+"""The issuer alone in a process."""
+
+from services.process import main
+
+main(["issuer"])
