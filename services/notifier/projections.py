@@ -1,0 +1,114 @@
+"""Rows that follow from events: what is known of credentials, and the deliveries that were asked for.
+
+`credential` may be forgotten and built again from the issuer's log at any time, in one transaction, by the
+code that runs live. `delivery` is truth and never rebuilt: it knows what has left the house, and a replay
+that made it anew would tell everyone everything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.notifier.domain import ATTEMPTS_MAX
+from shared.contracts.credentials import CredentialRevoked, CredentialSigned
+from shared.contracts.event import Event
+from shared.contracts.notifications import NotificationRequested
+from shared.eventstore import Recorded
+from shared.eventstore.log import Connection
+
+REBUILT_FROM: Final[tuple[type[Event], ...]] = (CredentialSigned, CredentialRevoked)
+"""What a replay hands to `keep_credentials`, in order, after `forget_credentials`."""
+
+SIGNED = """
+INSERT INTO credential (issuer_id, credential_id, learner_id, achievement_id, achievement_version,
+                        achievement_name, issuer_name, contact, signed_at)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[],
+                     $8::text[], $9::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+REVOKED = """
+UPDATE credential c SET revoked_at = r.revoked_at, revocation_reason = r.reason
+FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[])
+  AS r (issuer_id, credential_id, revoked_at, reason)
+WHERE c.issuer_id = r.issuer_id AND c.credential_id = r.credential_id AND c.revoked_at IS NULL
+"""
+OPENED = """
+INSERT INTO delivery (issuer_id, notification_id, channel, lane, about, event_id, credential_id, learner_id,
+                      subscription_id, state, attempts_max, due_at, requested_at)
+SELECT issuer_id, notification_id, channel, issuer_id || '/' || coalesce(subscription_id::text, channel),
+       about, event_id, credential_id, learner_id, subscription_id, 'due', $1, requested_at, requested_at
+FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[],
+            $10::timestamptz[])
+  AS rows (issuer_id, notification_id, channel, about, event_id, credential_id, learner_id, subscription_id,
+           requested_at)
+"""
+
+
+async def forget_credentials(connection: Connection) -> None:
+    """Empty the projection, before a replay fills it again in the same transaction."""
+    await connection.execute("DELETE FROM credential")
+
+
+async def keep_credentials(connection: Connection, batch: Sequence[Recorded]) -> None:
+    """Write what a batch says about credentials: at most two statements, the same result when repeated."""
+    signed = [(each.issuer_id, each.event) for each in batch if isinstance(each.event, CredentialSigned)]
+    if signed:
+        await connection.execute(
+            SIGNED,
+            [issuer_id for issuer_id, _ in signed],
+            [event.credential_id for _, event in signed],
+            [event.learner_id for _, event in signed],
+            [event.achievement_id for _, event in signed],
+            [event.achievement_version for _, event in signed],
+            [event.achievement_name for _, event in signed],
+            [event.issuer_name for _, event in signed],
+            [event.contact for _, event in signed],
+            [event.signed_at for _, event in signed],
+        )
+    revoked = [(each.issuer_id, each.event) for each in batch if isinstance(each.event, CredentialRevoked)]
+    if revoked:
+        await connection.execute(
+            REVOKED,
+            [issuer_id for issuer_id, _ in revoked],
+            [event.credential_id for _, event in revoked],
+            [event.revoked_at for _, event in revoked],
+            [event.reason for _, event in revoked],
+        )
+
+
+async def known_credentials(
+    connection: Connection, credentials: Sequence[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Return which of the (issuer_id, credential_id) have been signed, as far as is known here."""
+    if not credentials:
+        return set()
+    rows = await connection.fetch(
+        "SELECT c.issuer_id, c.credential_id FROM unnest($1::text[], $2::uuid[])"
+        " AS wanted (issuer_id, credential_id) JOIN credential c"
+        " ON c.issuer_id = wanted.issuer_id AND c.credential_id = wanted.credential_id",
+        [issuer_id for issuer_id, _ in credentials],
+        [credential_id for _, credential_id in credentials],
+    )
+    return {(row["issuer_id"], str(row["credential_id"])) for row in rows}
+
+
+async def open_deliveries(connection: Connection, requested: Sequence[Recorded]) -> None:
+    """Add a delivery, due at once, for each notification.requested that was just appended."""
+    asked = [
+        (each.issuer_id, each.event) for each in requested if isinstance(each.event, NotificationRequested)
+    ]
+    if asked:
+        await connection.execute(
+            OPENED,
+            ATTEMPTS_MAX,
+            [issuer_id for issuer_id, _ in asked],
+            [event.notification_id for _, event in asked],
+            [event.channel for _, event in asked],
+            [event.about for _, event in asked],
+            [event.event_id for _, event in asked],
+            [event.credential_id for _, event in asked],
+            [event.learner_id for _, event in asked],
+            [event.subscription_id for _, event in asked],
+            [event.requested_at for _, event in asked],
+        )
