@@ -1,8 +1,8 @@
-"""A process that runs services until it is told to stop: `python -m services`, or `python -m services.issuer`.
+"""A process that runs services until told to stop: `python -m services`, or `python -m services.issuer`.
 
-Settings come from the environment (docs/SETTINGS.md). SIGTERM and SIGINT stop it in order. Exit codes: 0 after
-an orderly stop, 1 for settings that cannot work, 2 when something it needs is away at start, 70 when a lane
-hangs.
+Settings come from the environment (docs/SETTINGS.md). SIGTERM and SIGINT stop it in order. Exit codes: 0
+after an orderly stop, 1 for settings that cannot work, 2 when something it needs is away at start, 70 when a
+lane hangs.
 """
 
 from __future__ import annotations
