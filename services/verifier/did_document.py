@@ -1,0 +1,77 @@
+"""Reads a DID document (Controlled Identifiers 1.0 §2) for the Ed25519 keys that it publishes.
+
+Strict where it matters: a method counts for the controller that it names, and only for what the document
+lists it for. Methods of other kinds are passed over, since a document may hold keys of any kind; so are those
+whose dates cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.verifier.facts import KeyFacts
+from services.verifier.reading import many
+from services.verifier.sources import Method
+from shared.errors import Invalid
+from shared.proofs import datetimes, multikey, strictjson
+from shared.proofs.strictjson import JsonObject, JsonValue
+
+_METHOD_TYPE = "Multikey"
+
+
+def read_did_document(data: bytes) -> tuple[str, Sequence[Method]]:
+    """The DID that the document describes, and its Multikey methods.
+
+    Raises Invalid('did-document-malformed') if it is not the document of a DID.
+    """
+    try:
+        document = strictjson.loads(data)
+    except Invalid as cause:
+        raise _malformed(cause.message) from cause
+    did = document.get("id") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(did, str) or not did.startswith("did:"):
+        raise _malformed("It has no id that is a DID.")
+    asserted = many(document.get("assertionMethod"))
+    asserting = {_method_id(each, did) for each in asserted}
+    methods = [
+        _method(each, did, asserting) for each in (*many(document.get("verificationMethod")), *asserted)
+    ]
+    return did, [method for method in methods if method is not None]
+
+
+def _method(entry: JsonValue, did: str, asserting: set[str | None]) -> Method | None:
+    """A method written out, in verificationMethod or embedded in assertionMethod; None if it is of no use."""
+    identifier = _method_id(entry, did)
+    if not isinstance(entry, dict) or identifier is None or entry.get("type") != _METHOD_TYPE:
+        return None
+    controller, key = entry.get("controller"), entry.get("publicKeyMultibase")
+    if not isinstance(controller, str) or not isinstance(key, str):
+        return None
+    try:
+        public_key = multikey.decode_public_key(key)
+        ends = [_moment(entry, member) for member in ("expires", "revoked") if member in entry]
+    except Invalid:
+        return None
+    facts = KeyFacts(controller, identifier in asserting, ends_at=min(ends, default=None))
+    return Method(identifier, public_key, facts)
+
+
+def _method_id(entry: JsonValue, did: str) -> str | None:
+    """The full DID URL of a method that is given by its id, full or relative, or as an object with one."""
+    identifier = entry.get("id") if isinstance(entry, dict) else entry
+    if not isinstance(identifier, str):
+        return None
+    return did + identifier if identifier.startswith("#") else identifier
+
+
+def _moment(entry: JsonObject, member: str) -> datetime:
+    text = entry[member]
+    moment = datetimes.parse(text) if isinstance(text, str) else None
+    if moment is None:
+        raise _malformed(f"The {member} of a method is not a date and time with a time zone.")
+    return moment
+
+
+def _malformed(reason: str) -> Invalid:
+    return Invalid("did-document-malformed", "The file is not the document of a DID.", (reason,))

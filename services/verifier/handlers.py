@@ -1,0 +1,99 @@
+"""What the verifier does: keep lists, keep issuers, verify, and look up a list to serve.
+
+Steps 13 of ISSUANCE-CYCLE.md. Keeping never judges: a list's proof, issuer, purpose, window and length are
+looked at when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import Counter
+
+from services.verifier import projections, store
+from services.verifier.domain import Verdict, judge
+from services.verifier.examine import Examiner
+from services.verifier.facts import KeyFacts, Registry
+from services.verifier.sources import FoundList, Method
+from services.verifier.store import ListRow
+from shared.contracts.status_lists import StatusListPublished
+from shared.database import Database
+from shared.errors import NotFound
+from shared.eventstore import Recorded, Session
+from shared.proofs import multikey
+from shared.telemetry import END_TO_END_SECONDS
+
+LIST_PATH = "/status/"
+
+VERIFICATIONS = Counter("microcred_verifications_total", "Verifications by verdict", ["verdict"])
+PUBLISHED_TO_KEPT = END_TO_END_SECONDS.labels("status-list-published-to-kept")
+
+
+async def keep_lists(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+    """Keep published status lists, and measure how long a revocation is on its way to verifiers."""
+    await projections.project_lists(batch, session.connection)
+    for recorded in batch:
+        if isinstance(recorded.event, StatusListPublished):
+            PUBLISHED_TO_KEPT.observe(max(0.0, (session.at - recorded.at).total_seconds()))
+
+
+async def keep_issuers(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+    """Keep tenants' names and public keys."""
+    await projections.project_issuers(batch, session.connection)
+
+
+class Kept:
+    """The sources of the running service: what it has kept from events, and nothing from the network."""
+
+    def __init__(self, database: Database, public_url: str) -> None:
+        self._database = database
+        self._lists_at = f"{public_url}{LIST_PATH}"
+
+    async def methods(self, did: str) -> list[Method] | None:
+        async with self._database.connection() as connection:
+            rows = await store.keys_of(connection, did)
+        if not rows:
+            return None
+        return [
+            Method(
+                row.key_id,
+                multikey.decode_public_key(row.public_key_multibase),
+                KeyFacts(row.did, valid_from=row.valid_from),
+            )
+            for row in rows
+        ]
+
+    async def status_list(self, url: str) -> FoundList | None:
+        if not url.startswith(self._lists_at):
+            return None
+        async with self._database.connection() as connection:
+            row = await store.find_list(connection, url.removeprefix(self._lists_at))
+        return None if row is None else FoundList(row.credential.encode(), bytes.fromhex(row.sha256))
+
+    async def registry(self, did: str) -> Registry:
+        async with self._database.connection() as connection:
+            return Registry(await store.issuer_name(connection, did))
+
+
+class Verify:
+    """Verifies credentials for whoever asks."""
+
+    def __init__(self, examiner: Examiner) -> None:
+        self._examiner = examiner
+
+    async def __call__(self, data: bytes, at: datetime) -> Verdict:
+        """Return the verdict on the credential in `data` at the moment `at`; see Examiner.examine."""
+        verdict = judge(await self._examiner.examine(data), at)
+        VERIFICATIONS.labels(verdict.result.value).inc()
+        return verdict
+
+
+async def list_to_serve(database: Database, list_id: str) -> ListRow:
+    """Return the kept list. Raises NotFound."""
+    async with database.connection() as connection:
+        row = await store.find_list(connection, list_id)
+    if row is None:
+        raise NotFound("status-list-unknown", "There is no status list at this address.")
+    return row

@@ -1,0 +1,158 @@
+"""Reads status lists (Bitstring Status List 1.0) and the entries that point into them.
+
+A list is a credential like any other and is read like one; what is a function of its bytes (shape, contexts,
+the bytes that were signed, the inflated bits) is cached under their digest. Its key, its times and its issuer
+are looked at afresh each time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from services.verifier.facts import ListFacts, Objection, Outcome, StatusFacts
+from services.verifier.objections import failed, objection, unknown
+from services.verifier.reading import Reading, many, parse, read
+from services.verifier.signed import document_facts
+from services.verifier.sources import FoundList, Sources
+from shared.errors import Invalid
+from shared.proofs import bitstring
+from shared.proofs.bitstring import Bitstring
+from shared.proofs.jsonld_safety import is_absolute_iri
+from shared.proofs.strictjson import JsonObject, JsonValue
+from shared.proofs.workers import CanonicalWorkers
+
+LISTS_CACHED_MAX = 1_024
+"""Bounds the cache to some 50 MB for lists of the usual 131,072 entries."""
+ENTRIES_MAX = 8
+
+_ENTRY_TYPE = "BitstringStatusListEntry"
+_LIST_TYPE = "BitstringStatusListCredential"
+_SUBJECT_TYPE = "BitstringStatusList"
+_INDEX = re.compile(r"0|[1-9][0-9]{0,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEntry:
+    """A well-formed entry of a credential: bit `index` of the list at `list_url`."""
+
+    purpose: str
+    index: int
+    list_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListReading:
+    """A list credential as read; `bits` is an Objection where they cannot be decoded."""
+
+    reading: Reading
+    purposes: tuple[str, ...]
+    bits: Bitstring | Objection
+
+
+class ListReader:
+    """Reads list credentials, each text once."""
+
+    def __init__(self, workers: CanonicalWorkers) -> None:
+        self._workers = workers
+        self._cache: OrderedDict[bytes, ListReading] = OrderedDict()
+
+    async def read(self, found: FoundList) -> ListReading:
+        """The list as read, from the cache if it was sound when it was read before."""
+        cached = self._cache.get(found.digest)
+        if cached is not None:
+            self._cache.move_to_end(found.digest)
+            return cached
+        value = parse(found.data)
+        if isinstance(value, Objection):
+            return ListReading(Reading({}, unreadable=value), (), value)
+        fresh = _list_reading(await read(value, self._workers))
+        if isinstance(fresh.bits, Bitstring):
+            self._cache[found.digest] = fresh
+            if len(self._cache) > LISTS_CACHED_MAX:
+                self._cache.popitem(last=False)
+        return fresh
+
+
+def entries(credential: JsonObject) -> list[StatusEntry | Objection]:
+    """The status entries of a credential, in order; [] for one that has none."""
+    found = many(credential.get("credentialStatus"))
+    if len(found) > ENTRIES_MAX:
+        message = f"It has more than {ENTRIES_MAX} status entries, which are not all looked up."
+        return [unknown("status-unsupported", message)]
+    return [_entry(entry) for entry in found]
+
+
+async def status_facts(
+    entry: StatusEntry | Objection, sources: Sources, reader: ListReader
+) -> StatusFacts | Objection:
+    """Look up the list of one entry, and the credential's bit in it."""
+    if isinstance(entry, Objection):
+        return entry
+    found = await sources.status_list(entry.list_url)
+    if found is None:
+        missing = unknown("status-list-unreachable", "Its status list is not known here and is not fetched.")
+        return StatusFacts(entry.purpose, entry.list_url, missing)
+    listed = await reader.read(found)
+    identifier = listed.reading.document.get("id")
+    facts = ListFacts(
+        document=await document_facts(listed.reading, sources),
+        id=identifier if isinstance(identifier, str) else None,
+        purposes=listed.purposes,
+        bit=_bit(listed.bits, entry.index),
+    )
+    return StatusFacts(entry.purpose, entry.list_url, facts)
+
+
+def _entry(entry: JsonValue) -> StatusEntry | Objection:
+    if not isinstance(entry, dict) or _ENTRY_TYPE not in many(entry.get("type")):
+        return unknown("status-unsupported", "Its status is kept in a way that this verifier does not know.")
+    if entry.get("statusSize", 1) != 1:
+        return unknown(
+            "status-unsupported", "Its status has more than two values, which is not understood here."
+        )
+    purpose, index, url = (
+        entry.get(key) for key in ("statusPurpose", "statusListIndex", "statusListCredential")
+    )
+    if (
+        not isinstance(purpose, str)
+        or not isinstance(index, str)
+        or not _INDEX.fullmatch(index)
+        or not isinstance(url, str)
+        or not is_absolute_iri(url)
+        or entry.get("id") == url
+    ):
+        return failed("credential-malformed", "Its status entry is not built as such an entry must be.")
+    return StatusEntry(purpose, int(index), url)
+
+
+def _list_reading(reading: Reading) -> ListReading:
+    subject = reading.document.get("credentialSubject")
+    if (
+        not isinstance(subject, dict)
+        or _LIST_TYPE not in many(reading.document.get("type"))
+        or _SUBJECT_TYPE not in many(subject.get("type"))
+    ):
+        wrong = unknown("status-list-malformed", "What should be its status list is something else.")
+        return ListReading(reading, (), wrong)
+    purposes = tuple(each for each in many(subject.get("statusPurpose")) if isinstance(each, str))
+    return ListReading(reading, purposes, _bits(subject.get("encodedList")))
+
+
+def _bits(encoded: JsonValue) -> Bitstring | Objection:
+    if not isinstance(encoded, str):
+        return unknown("status-list-malformed", "Its status list holds no list.")
+    try:
+        return bitstring.decode(encoded)
+    except Invalid as refusal:
+        return objection(refusal, Outcome.UNKNOWN)
+
+
+def _bit(bits: Bitstring | Objection, index: int) -> bool | Objection:
+    if isinstance(bits, Objection):
+        return bits
+    try:
+        return bits.get(index)
+    except Invalid as refusal:
+        return objection(refusal, Outcome.UNKNOWN)

@@ -1,0 +1,52 @@
+"""Verifies a file without a database and without a network: what `microcred verify` does.
+
+The same examination and the same judgement as behind HTTP. What is not at hand stays unknown: a credential
+with a status needs its status list, one by a did:web its DID document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from services.verifier.did_document import read_did_document
+from services.verifier.domain import Result, Verdict, judge
+from services.verifier.examine import Examiner
+from services.verifier.sources import FoundList, Method
+from shared.proofs.workers import CanonicalWorkers
+
+EXIT_CODES: Mapping[Result, int] = {Result.VALID: 0, Result.INVALID: 1, Result.UNKNOWN: 2}
+"""What the command answers to the shell."""
+
+
+class Given:
+    """The sources of the command line: at most one status list and one DID document, as given."""
+
+    def __init__(self, status_list: bytes | None, did_document: bytes | None) -> None:
+        self._list = None if status_list is None else FoundList.of(status_list)
+        self._document = None if did_document is None else read_did_document(did_document)
+
+    async def methods(self, did: str) -> Sequence[Method] | None:
+        if self._document is None or self._document[0] != did:
+            return None
+        return self._document[1]
+
+    async def status_list(self, _url: str) -> FoundList | None:
+        """The one at hand, whatever was asked for; whether it is the right one is judged later."""
+        return self._list
+
+    async def registry(self, _did: str) -> None:
+        return None
+
+
+async def verify_file(
+    credential: bytes, *, status_list: bytes | None, did_document: bytes | None, at: datetime
+) -> Verdict:
+    """Return the verdict on the bytes of a credential at the moment `at`.
+
+    Raises Invalid('did-document-malformed') for a DID document that is none, and Unavailable if no worker
+    process can be started.
+    """
+    sources = Given(status_list, did_document)
+    async with CanonicalWorkers(1) as workers:
+        return judge(await Examiner(workers, sources).examine(credential), at)

@@ -1,0 +1,47 @@
+"""Builds the verifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.verifier import handlers
+from services.verifier.api import BODY_BYTES_MAX, public_routes, routes
+from services.verifier.examine import Examiner
+from services.verifier.handlers import Kept, Verify
+from services.verifier.settings import VerifierSettings
+from shared.access import api_key_subscription
+from shared.bus.consumer import Subscription
+from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished
+from shared.contracts.status_lists import StatusListPublished
+from shared.database import Database
+from shared.limits import RateLimit
+from shared.proofs.workers import CanonicalWorkers
+from shared.service import Service
+
+NAME = "verifier"
+MIGRATIONS = Path(__file__).parent / "migrations"
+LANES = (
+    Subscription("verifier.keep_lists", (StatusListPublished,), handlers.keep_lists),
+    Subscription("verifier.keep_issuers", (IssuerPublished, IssuerKeyPublished), handlers.keep_issuers),
+    api_key_subscription(NAME),
+)
+
+
+async def build(settings: VerifierSettings) -> Service:
+    """Connect to the verifier's database and put its parts together; nothing runs yet."""
+    database = await Database.open(
+        settings.database_url.get_secret_value(), NAME, settings.database_connections_max
+    )
+    workers = CanonicalWorkers(settings.verifier_processes)
+    verify = Verify(Examiner(workers, Kept(database, settings.public_url)))
+    limit = RateLimit(settings.verifications_per_second_max, settings.verifications_burst_max)
+    return Service(
+        name=NAME,
+        database=database,
+        migrations=MIGRATIONS,
+        api=routes(verify, limit),
+        public=public_routes(database),
+        subscriptions=LANES,
+        resources=(workers,),
+        body_bytes_max=BODY_BYTES_MAX,
+    )

@@ -1,0 +1,48 @@
+"""Where an examination gets what is not in the credential: keys, status lists, names of issuers.
+
+The seam between examining (examine.py) and looking up. The running service looks into what it has kept from
+events (handlers.py), the command line into the files that it was given (offline.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from services.verifier.facts import KeyFacts, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A verification method: its full DID URL, its 32 bytes of Ed25519 key, and what is known about it."""
+
+    id: str
+    public_key: bytes
+    facts: KeyFacts
+
+
+@dataclass(frozen=True, slots=True)
+class FoundList:
+    """A status list credential as bytes; `digest` (SHA-256) is the name under which it is cached."""
+
+    data: bytes
+    digest: bytes
+
+    @classmethod
+    def of(cls, data: bytes) -> FoundList:
+        return cls(data, sha256(data).digest())
+
+
+class Sources(Protocol):
+    """What can be asked. None always means: not to be had here, so that the answer stays open."""
+
+    async def methods(self, did: str) -> Sequence[Method] | None:
+        """Every verification method that `did` has or had, or None if its document is not to be had."""
+
+    async def status_list(self, url: str) -> FoundList | None:
+        """The newest list credential that stands at `url`."""
+
+    async def registry(self, did: str) -> Registry | None:
+        """What the registry of issuers says about `did`; None if there is no registry here."""

@@ -1,0 +1,149 @@
+"""All SQL of the verifier's own tables.
+
+Writing takes the tenant with every row. Reading does not: whoever verifies brings an address or a DID and
+belongs to no tenant, and all that stands here is public. What a list says is believed only of credentials of
+the issuer that signed it (domain.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.eventstore.log import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A version of a status list. `sha256` (hex) is that of the UTF-8 bytes of `credential`."""
+
+    issuer_id: str
+    list_id: str
+    version: int
+    credential: str
+    sha256: str
+    ttl_ms: int | None
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerRow:
+    """A tenant: its DID and the name in its newest profile."""
+
+    issuer_id: str
+    did: str
+    name: str
+    profile_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A public key of a tenant; `key_id` is the full DID URL of its verification method."""
+
+    issuer_id: str
+    key_id: str
+    did: str
+    public_key_multibase: str
+    valid_from: datetime
+
+
+KEEP_LISTS = """
+INSERT INTO status_list AS kept (issuer_id, list_id, version, credential, sha256, ttl_ms, valid_until)
+SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[],
+                     $7::timestamptz[])
+ON CONFLICT (issuer_id, list_id) DO UPDATE
+  SET version = excluded.version, credential = excluded.credential, sha256 = excluded.sha256,
+      ttl_ms = excluded.ttl_ms, valid_until = excluded.valid_until
+  WHERE kept.version < excluded.version
+"""
+
+
+async def keep_lists(connection: Connection, rows: Sequence[ListRow]) -> None:
+    """Keep each list unless a newer version is kept already. One row a list: the newest of the batch."""
+    await connection.execute(
+        KEEP_LISTS,
+        [row.issuer_id for row in rows],
+        [row.list_id for row in rows],
+        [row.version for row in rows],
+        [row.credential for row in rows],
+        [row.sha256 for row in rows],
+        [row.ttl_ms for row in rows],
+        [row.valid_until for row in rows],
+    )
+
+
+KEEP_ISSUERS = """
+INSERT INTO issuer AS kept (issuer_id, did, name, profile_version)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
+ON CONFLICT (issuer_id) DO UPDATE
+  SET did = excluded.did, name = excluded.name, profile_version = excluded.profile_version
+  WHERE kept.profile_version < excluded.profile_version
+"""
+
+
+async def keep_issuers(connection: Connection, rows: Sequence[IssuerRow]) -> None:
+    """Keep each tenant unless a newer profile is kept already. One row a tenant."""
+    await connection.execute(
+        KEEP_ISSUERS,
+        [row.issuer_id for row in rows],
+        [row.did for row in rows],
+        [row.name for row in rows],
+        [row.profile_version for row in rows],
+    )
+
+
+KEEP_KEYS = """
+INSERT INTO issuer_key (issuer_id, key_id, did, public_key_multibase, valid_from)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+ON CONFLICT (issuer_id, key_id) DO NOTHING
+"""
+
+
+async def keep_keys(connection: Connection, rows: Sequence[KeyRow]) -> None:
+    """Keep public keys; one that is kept already stays as it was first published."""
+    await connection.execute(
+        KEEP_KEYS,
+        [row.issuer_id for row in rows],
+        [row.key_id for row in rows],
+        [row.did for row in rows],
+        [row.public_key_multibase for row in rows],
+        [row.valid_from for row in rows],
+    )
+
+
+async def find_list(connection: Connection, list_id: str) -> ListRow | None:
+    """The kept version of a list, or None."""
+    row = await connection.fetchrow(
+        "SELECT * FROM status_list WHERE list_id = $1 ORDER BY issuer_id LIMIT 1", list_id
+    )
+    return None if row is None else ListRow(**dict(row))
+
+
+async def keys_of(connection: Connection, did: str) -> list[KeyRow]:
+    """Every key ever published for `did`, oldest first."""
+    rows = await connection.fetch("SELECT * FROM issuer_key WHERE did = $1 ORDER BY valid_from, key_id", did)
+    return [KeyRow(**dict(row)) for row in rows]
+
+
+async def issuer_name(connection: Connection, did: str) -> str | None:
+    """The name of the tenant with this DID, or None for a stranger."""
+    name: str | None = await connection.fetchval(
+        "SELECT name FROM issuer WHERE did = $1 ORDER BY issuer_id LIMIT 1", did
+    )
+    return name
+
+
+async def forget_all(connection: Connection, consumers: Sequence[str]) -> None:
+    """Empty the read model and put its lanes back to zero, for a replay from the log.
+
+    Raising the epoch fences a member that is at work: it drops what it has in hand and starts from zero too.
+    """
+    await connection.execute("TRUNCATE status_list, issuer, issuer_key, api_key")
+    await connection.execute("DELETE FROM inbox WHERE consumer = ANY($1)", consumers)
+    await connection.execute("DELETE FROM dead_letter WHERE consumer = ANY($1)", consumers)
+    await connection.execute(
+        "UPDATE cursor SET position = 0, epoch = epoch + 1, held_until = '-infinity'"
+        " WHERE split_part(name, '<', 1) = ANY($1)",
+        consumers,
+    )
