@@ -93,6 +93,15 @@ class Provider:
         """Withdraw a credential for good."""
         await self._send("POST", f"/issuer/credentials/{credential_id}/revoke", json={"reason": reason})
 
+    async def learner_id(self, reference: str) -> str:
+        """Return the id of the learner whom the provider itself calls `reference`."""
+        answer = await self._send("GET", "/assessor/learners", params={"reference": reference})
+        return str(answer.json()["learner_id"])
+
+    async def erase(self, learner_id: str) -> None:
+        """Forget a learner for ever."""
+        await self._send("DELETE", f"/assessor/learners/{learner_id}")
+
     async def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Send a request; 503 is asked again after its Retry-After, at most for KNOWN_WAIT_S."""
         deadline = asyncio.get_running_loop().time() + KNOWN_WAIT_S

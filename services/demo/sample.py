@@ -6,18 +6,14 @@ The key of a served world is kept in its folder, readable by its owner only: a r
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from services.issuer.handlers.tenants import create_api_key, create_issuer
 from services.issuer.settings import IssuerSettings
 from shared import clock
-from shared.access import Scope
 from shared.contracts.issuers import IssuerProfile
-from shared.errors import Conflict
 
 SLUG = "riverside-college"
 PROFILE = IssuerProfile(
@@ -59,12 +55,12 @@ def sample_assessment(achievement_id: str) -> dict[str, Any]:
         "assessment_id": f"first-steps-{clock.now():%Y%m%d-%H%M%S}",
         "achievement_id": achievement_id,
         "learner": {"reference": "S1001", "name": "Ada Example", "email": "ada@example.org"},
-        "results": [
-            {"criterion_id": "question", "level_id": "excellent"},
-            {"criterion_id": "method", "level_id": "secure"},
-            {"criterion_id": "reproducibility", "level_id": "secure"},
-            {"criterion_id": "communication", "level_id": "excellent"},
-        ],
+        "results": {
+            "question": "excellent",
+            "method": "secure",
+            "reproducibility": "secure",
+            "communication": "excellent",
+        },
         "assessor": "Dr M. Lindholm",
         "supervision": "supervised-onsite",
         "identity_check": "photo-id",

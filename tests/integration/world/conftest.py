@@ -1,0 +1,71 @@
+"""`world`: all four services on a real PostgreSQL, with a mailbox, a partner and a provider outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.demo.provider import Provider
+from services.demo.sample import issuer_settings, sample_achievement, sample_assessment, sample_issuer
+from services.receivers import Mailbox, PartnerEndpoint
+from services.world import World, open_world
+from shared.embedded import free_port
+
+SETTLE_WAIT_S = 60
+
+
+@dataclass
+class Stage:
+    """A world and those around it."""
+
+    world: World
+    provider: Provider
+    mailbox: Mailbox
+    partner: PartnerEndpoint
+    achievement_id: str
+    number: int = 0
+
+    def assessment(self, **changes: Any) -> dict[str, Any]:
+        """Return an assessment of a new learner that passes, with `changes`."""
+        self.number += 1
+        assessment = sample_assessment(self.achievement_id)
+        assessment["assessment_id"] = f"stage-{self.number:04d}"
+        assessment["learner"] = {
+            "reference": f"R{self.number}",
+            "name": f"Learner Number{self.number}",
+            "email": f"learner{self.number}@example.org",
+        }
+        return assessment | changes
+
+    async def passed(self, **changes: Any) -> dict[str, Any]:
+        """Submit an assessment that passes, wait, and return what the issuer says of its credential."""
+        assessment = self.assessment(**changes)
+        answer = await self.provider.submit(assessment)
+        assert answer["outcome"] == "passed"
+        await self.settled()
+        return await self.provider.credential_of(assessment["assessment_id"])
+
+    async def settled(self) -> None:
+        await self.world.settled(SETTLE_WAIT_S)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    definition, achievement_id = sample_achievement()
+    async with (
+        Mailbox(tmp_path / "mail") as mailbox,
+        PartnerEndpoint() as partner,
+        open_world(
+            tmp_path / "world", free_port(), mailbox.settings() | {"CANONICAL_PROCESSES": "1"}, durable=False
+        ) as world,
+    ):
+        issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
+        async with Provider(world.address, issuer.token) as provider:
+            await provider.publish_achievement(definition, achievement_id)
+            partner.trust(await provider.subscribe(partner.url))
+            await world.settled(SETTLE_WAIT_S)
+            yield Stage(world, provider, mailbox, partner, achievement_id)
