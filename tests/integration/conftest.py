@@ -1,0 +1,26 @@
+"""Databases of the services, migrated with what every service has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from tests.conftest import Roles
+
+
+@pytest.fixture
+async def assessor(roles: Roles) -> AsyncIterator[Database]:
+    """The assessor's database with the shared tables alone."""
+    async with await Database.open(roles.dsn("assessor"), "assessor") as opened:
+        await migrate(opened, read_migrations("shared", SHARED_MIGRATIONS))
+        yield opened
+
+
+@pytest.fixture
+async def issuer(roles: Roles) -> AsyncIterator[Database]:
+    """The issuer's database with the shared tables alone."""
+    async with await Database.open(roles.dsn("issuer"), "issuer") as opened:
+        await migrate(opened, read_migrations("shared", SHARED_MIGRATIONS))
+        yield opened
