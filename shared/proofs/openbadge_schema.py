@@ -7,14 +7,13 @@ never the value, which may be a learner's name.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import cache
 from importlib import resources
 from itertools import islice
 
 import jsonschema_rs
 
+from shared.proofs import pinned
 from shared.proofs.strictjson import JsonObject, Path, path_text
 
 PROBLEMS_MAX = 20
@@ -29,13 +28,9 @@ def problems(document: JsonObject) -> list[str]:
 
 @cache
 def _validator() -> jsonschema_rs.Draft201909Validator:
-    folder = resources.files("shared.proofs").joinpath("schemas")
-    (entry,) = json.loads(folder.joinpath("manifest.json").read_bytes())
-    data = folder.joinpath(entry["file"]).read_bytes()
-    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise RuntimeError(f"schema {entry['file']} does not have the digest of its manifest")
+    ((_, data),) = pinned.files(resources.files("shared.proofs").joinpath("schemas"))
     return jsonschema_rs.Draft201909Validator(
-        json.loads(data), validate_formats=True, mask=_MASK, offline=True
+        pinned.parsed(data), validate_formats=True, mask=_MASK, offline=True
     )
 
 

@@ -9,12 +9,12 @@ the module is loaded: altered bytes stop the program. A URL outside the set is r
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 from shared.errors import Invalid
+from shared.proofs import pinned
 from shared.proofs.strictjson import JsonObject
 
 CREDENTIALS_V2 = "https://www.w3.org/ns/credentials/v2"
@@ -45,7 +45,7 @@ class ContextSet:
     def with_context(self, url: str, data: bytes) -> ContextSet:
         """This set and one more context, given as its bytes."""
         return ContextSet(
-            {**self.documents, url: json.loads(data)},
+            {**self.documents, url: pinned.parsed(data)},
             {**self.digests, url: hashlib.sha256(data).hexdigest()},
         )
 
@@ -55,15 +55,11 @@ def digest(url: str) -> str:
     return PINNED.digest(url)
 
 
-def _load_pinned() -> ContextSet:
-    folder = resources.files(__name__)
-    pinned = ContextSet({}, {})
-    for entry in json.loads(folder.joinpath("manifest.json").read_bytes()):
-        data = folder.joinpath(entry["file"]).read_bytes()
-        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-            raise RuntimeError(f"pinned context {entry['file']} does not have the digest of its manifest")
-        pinned = pinned.with_context(entry["url"], data)
-    return pinned
+def _load() -> ContextSet:
+    loaded = ContextSet({}, {})
+    for url, data in pinned.files(resources.files(__name__)):
+        loaded = loaded.with_context(url, data)
+    return loaded
 
 
-PINNED = _load_pinned()
+PINNED = _load()

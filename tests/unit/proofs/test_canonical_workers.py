@@ -263,7 +263,13 @@ async def test_closing_leaves_no_process_and_nobody_waiting(badge: JsonObject, o
 
 async def test_closing_in_the_middle_of_a_job_tells_its_caller() -> None:
     at_work = asyncio.Event()
-    server = await asyncio.start_server(lambda _reader, _writer: at_work.set(), "127.0.0.1", 0)
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at_work.set()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         workers = CanonicalWorkers(1, suites={"calling": CallingSuite()})
