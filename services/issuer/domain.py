@@ -27,6 +27,8 @@ from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked, IssuerProfile
 from shared.contracts.status_lists import StatusListPublished
 from shared.errors import Conflict, Invalid, NotFound
 
+CredentialEvent = CredentialIssued | CredentialSigned | CredentialRevoked
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -63,19 +65,17 @@ class IssuePlan:
     supersedes: str | None = None
 
 
-def plan_issue(existing: Credential | None, held: Credential | None, policy: SecondPass) -> IssuePlan | None:
+def plan_issue(issued: bool, held: str | None, policy: SecondPass) -> IssuePlan | None:
     """Whether a passed assessment makes a new credential; None if not.
 
-    `existing` is the credential of this very assessment, `held` the learner's newest one of the achievement.
-    A withdrawn credential is not held any more: a pass after it issues under every policy.
+    `issued`: this very assessment has one already. `held`: the id of the learner's newest credential of the
+    achievement, unless it was withdrawn: a pass after a withdrawal issues under every policy.
     """
-    if existing is not None:
+    if issued:
         return None
-    if held is None or held.revoked is not None or policy is SecondPass.ISSUE_AGAIN:
+    if held is None or policy is SecondPass.ISSUE_AGAIN:
         return IssuePlan()
-    if policy is SecondPass.SUPERSEDE:
-        return IssuePlan(supersedes=held.issued.credential_id)
-    return None
+    return IssuePlan(supersedes=held) if policy is SecondPass.SUPERSEDE else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,226 @@
+"""The lane from assessment.passed to credential.issued: the intent, complete to the byte, before any key.
+
+Steps 7 to 9 of docs/ISSUANCE-CYCLE.md. What is personal is opened and sealed again for the credential's own
+stream. A learner who was erased meanwhile is passed over. Whatever the number of records, the statements of
+a batch are the same few.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from services.issuer import domain, store
+from services.issuer.documents.credential import CONTEXTS, RENDERER, Holes
+from services.issuer.handlers.meta import caused_by
+from services.issuer.handlers.skips import skipped
+from services.issuer.handlers.status_lists import StatusLists
+from services.issuer.handlers.tenant_secrets import TenantSecrets, credential_id, status_entry
+from services.issuer.projections import project
+from services.issuer.store import HoldingKey, Tenant
+from shared.contracts import sealed
+from shared.contracts.achievements import AchievementDefinition
+from shared.contracts.assessments import AssessmentPassed
+from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof
+from shared.database import Database
+from shared.errors import NotFound
+from shared.eventstore import Append, Recorded, Session
+from shared.proofs import contexts
+from shared.sealing import open_sealed, seal
+from shared.vault import LearnerKeys
+
+LANE = "issuer.issue"
+SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was made before the transaction: tenants with their secrets, sealed holes by event id."""
+
+    tenants: Mapping[str, Tenant]
+    secrets: Mapping[str, bytes]
+    sealed: Mapping[UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A passed assessment of a known learner, with the credential it would make."""
+
+    cause: Recorded
+    passed: AssessmentPassed
+    credential_id: str
+
+    @property
+    def holding(self) -> HoldingKey:
+        return (self.cause.issuer_id, self.passed.learner_id, self.passed.achievement_id)
+
+    @property
+    def stream(self) -> tuple[str, str]:
+        return _stream(self.cause.issuer_id, self.credential_id)
+
+
+class Issue:
+    """Holds what issuing depends on; `prepare` and `handle` are the two halves of the lane."""
+
+    def __init__(
+        self,
+        database: Database,
+        learner_keys: LearnerKeys,
+        secrets: TenantSecrets,
+        lists: StatusLists,
+        cryptosuites: tuple[str, ...],
+    ) -> None:
+        self._database = database
+        self._learner_keys = learner_keys
+        self._secrets = secrets
+        self._lists = lists
+        self._cryptosuites = cryptosuites
+        self._contexts = tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in CONTEXTS)
+
+    async def prepare(self, batch: Sequence[Recorded]) -> Prepared:
+        """Open what is personal and seal it for the credentials' streams. Raises Unavailable, NotFound."""
+        passed = [(each, each.event) for each in batch if isinstance(each.event, AssessmentPassed)]
+        keys = await self._learner_keys.of((each.issuer_id, event.learner_id) for each, event in passed)
+        async with self._database.connection() as connection:
+            tenants = await store.tenants(connection, {each.issuer_id for each, _ in passed})
+        secrets = {
+            issuer_id: self._secrets.open(issuer_id, tenant.wrapped_secret)
+            for issuer_id, tenant in tenants.items()
+        }
+        holes = {}
+        for each, event in passed:
+            if each.issuer_id not in tenants:
+                raise NotFound("issuer-unknown", "The assessment belongs to an issuer that does not exist.")
+            key = keys[(each.issuer_id, event.learner_id)]
+            if key is not None:
+                stream = _stream(each.issuer_id, credential_id(secrets[each.issuer_id], event.assessment_id))
+                holes[each.id] = _reseal(key, each, event, stream[1])
+        return Prepared(tenants, secrets, holes)
+
+    async def handle(self, batch: Sequence[Recorded], session: Session, prepared: Prepared) -> None:
+        """Decide for each assessment, reserve the places of all with one UPDATE, append the intents."""
+        wanted = [
+            Wanted(
+                each, each.event, credential_id(prepared.secrets[each.issuer_id], each.event.assessment_id)
+            )
+            for each in batch
+            if isinstance(each.event, AssessmentPassed) and each.id in prepared.sealed
+        ]
+        skipped(LANE, "learner-erased", len(batch) - len(wanted))
+        if not wanted:
+            return
+        plans, definitions = await self._plan(session, wanted)
+        skipped(LANE, "already-held", len(wanted) - len(plans))
+        if not plans:
+            return
+        numbers = Counter(each.cause.issuer_id for each, _ in plans)
+        places = await store.reserve_places(session.connection, numbers)
+        appends: list[Append] = []
+        for issuer_id, number in numbers.items():
+            cause = next(each.cause for each, _ in plans if each.cause.issuer_id == issuer_id)
+            appends += await self._lists.begun(
+                session,
+                prepared.tenants[issuer_id],
+                prepared.secrets[issuer_id],
+                places[issuer_id],
+                number,
+                caused_by(cause, LANE),
+            )
+        for each, plan in plans:
+            place = places[each.cause.issuer_id]
+            places[each.cause.issuer_id] += 1
+            validity_days = definitions[_version(each)].validity_days
+            events = self._decide(each, plan, prepared, place, validity_days, session)
+            appends.append(Append(*each.stream, 0, tuple(events), caused_by(each.cause, LANE)))
+        await project(session.connection, await session.append(appends))
+
+    async def _plan(
+        self, session: Session, wanted: Sequence[Wanted]
+    ) -> tuple[list[tuple[Wanted, domain.IssuePlan]], Mapping[tuple[str, str, int], AchievementDefinition]]:
+        """Which of `wanted` are issued. Holdings are locked first: two passes of one learner take turns."""
+        held = await store.lock_holdings(session.connection, (each.holding for each in wanted))
+        definitions = await store.definitions(session.connection, (_version(each) for each in wanted))
+        streams = {each.stream for each in wanted}
+        streams |= {_stream(key[0], holder) for key, holder in held.items() if holder is not None}
+        histories = await session.load(streams)
+        known = {
+            stream: domain.credential_of(recorded.event for recorded in history)
+            for stream, history in histories.items()
+        }
+        in_force: dict[HoldingKey, str | None] = {}
+        for key, holder in held.items():
+            state = known[_stream(key[0], holder)] if holder is not None else None
+            in_force[key] = holder if state is not None and state.revoked is None else None
+        issued = {stream for stream, state in known.items() if state is not None}
+        plans = []
+        for each in wanted:
+            if _version(each) not in definitions:
+                raise NotFound("achievement-unknown", "The assessment names an unknown achievement version.")
+            policy = definitions[_version(each)].on_second_pass
+            plan = domain.plan_issue(each.stream in issued, in_force[each.holding], policy)
+            if plan is not None:
+                plans.append((each, plan))
+                issued.add(each.stream)
+                in_force[each.holding] = each.credential_id
+        return plans, definitions
+
+    def _decide(
+        self,
+        wanted: Wanted,
+        plan: domain.IssuePlan,
+        prepared: Prepared,
+        place: int,
+        validity_days: int | None,
+        session: Session,
+    ) -> list[CredentialIssued]:
+        tenant = prepared.tenants[wanted.cause.issuer_id]
+        making = domain.Making(
+            profile_version=tenant.profile_version,
+            key_id=tenant.key_id,
+            renderer=RENDERER,
+            contexts=self._contexts,
+            proofs=tuple(
+                PlannedProof(id=f"urn:uuid:{uuid5(UUID(wanted.credential_id), suite)}", cryptosuite=suite)
+                for suite in self._cryptosuites
+            ),
+        )
+        return domain.decide_issue(
+            plan,
+            wanted.passed,
+            credential_id=wanted.credential_id,
+            making=making,
+            status=status_entry(prepared.secrets[wanted.cause.issuer_id], place),
+            sealed=prepared.sealed[wanted.cause.id],
+            validity_days=validity_days,
+            at=session.at,
+        )
+
+
+def _reseal(key: bytes, cause: Recorded, passed: AssessmentPassed, stream: str) -> str:
+    """Open the assessment's record and seal it, with fresh salts, for the credential's stream."""
+    plaintext = open_sealed(
+        key, passed.sealed, issuer_id=cause.issuer_id, learner_id=passed.learner_id, stream=cause.stream
+    )
+    holes = Holes(
+        assessment=sealed.decode(plaintext),
+        email_salt=os.urandom(SALT_BYTES).hex(),
+        name_salt=os.urandom(SALT_BYTES).hex(),
+    )
+    return seal(
+        key,
+        holes.model_dump_json(exclude_none=True).encode(),
+        issuer_id=cause.issuer_id,
+        learner_id=passed.learner_id,
+        stream=stream,
+    )
+
+
+def _stream(issuer_id: str, credential: str) -> tuple[str, str]:
+    return issuer_id, f"{CredentialIssued.STREAM}-{credential}"
+
+
+def _version(wanted: Wanted) -> tuple[str, str, int]:
+    return (wanted.cause.issuer_id, wanted.passed.achievement_id, wanted.passed.achievement_version)

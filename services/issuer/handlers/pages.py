@@ -1,0 +1,109 @@
+"""What stands at the public addresses of credentials, achievements and issuers.
+
+A credential is not stored as a document: it is rendered from its intent, its holes and its proofs, and only
+served if the bytes have the SHA-256 that was recorded when it was signed. A drifted document would not
+verify, and would be a lie about what was signed: it is never served.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from services.issuer import domain, store
+from services.issuer.documents.achievement import achievement_page
+from services.issuer.documents.addresses import Addresses
+from services.issuer.documents.credential import CredentialFacts, render_credential
+from services.issuer.documents.issuers import did_document, profile_page
+from services.issuer.documents.signed import (
+    digest,
+    document_bytes,
+    proof_configs,
+    signatures_of,
+    with_signatures,
+)
+from services.issuer.handlers.rendering import Rendering
+from shared.contracts.credentials import CredentialIssued, CredentialSigned
+from shared.database import Database
+from shared.errors import Gone, NotFound, Unavailable
+from shared.eventstore import log
+
+UNSIGNED_RETRY_AFTER_S = 2.0
+
+logger = structlog.get_logger(__name__)
+
+
+class DriftError(Exception):
+    """A rendered document differs from the one that was signed: a renderer was changed, never to be served."""
+
+
+class Pages:
+    """Holds what showing depends on."""
+
+    def __init__(self, database: Database, addresses: Addresses, rendering: Rendering) -> None:
+        self._database = database
+        self._addresses = addresses
+        self._rendering = rendering
+
+    async def credential(self, credential_id: str) -> bytes:
+        """Return the signed document, byte-identical for ever, revoked or not.
+
+        Raises NotFound, Gone after erasure or when it was withdrawn before it was signed, Unavailable while
+        it is not signed yet, and DriftError.
+        """
+        async with self._database.connection() as connection:
+            row = await store.credential_at_address(connection, credential_id)
+            if row is None:
+                raise NotFound("credential-unknown", "There is no credential at this address.")
+            key = (row.issuer_id, f"{CredentialIssued.STREAM}-{credential_id}")
+            history = (await log.load(connection, [key]))[key]
+        state = domain.credential_of(recorded.event for recorded in history)
+        if state is None:
+            raise NotFound("credential-unknown", "There is no credential at this address.")
+        intent = (row.issuer_id, state.issued)
+        (holes,) = await self._rendering.open([intent])
+        if holes is None:
+            raise Gone("credential-erased", "This credential was erased at its learner's wish.")
+        if state.signed is None:
+            if state.revoked is not None:
+                raise Gone("credential-withdrawn", "This credential was withdrawn before it was signed.")
+            raise Unavailable("This credential is being signed.", UNSIGNED_RETRY_AFTER_S)
+        async with self._database.connection() as connection:
+            (facts,) = await self._rendering.facts(connection, [(intent, holes)])
+        return signed_bytes(facts, state.signed)
+
+    async def achievement(self, achievement_id: str, version: int) -> bytes:
+        """Return the document of an achievement's version. Raises NotFound."""
+        async with self._database.connection() as connection:
+            definition = await store.achievement_at_address(connection, achievement_id, version)
+        if definition is None:
+            raise NotFound("achievement-unknown", "There is no achievement at this address.")
+        return document_bytes(achievement_page(self._addresses, achievement_id, version, definition))
+
+    async def profile(self, slug: str) -> bytes:
+        """Return the newest profile of an issuer. Raises NotFound."""
+        async with self._database.connection() as connection:
+            newest = await store.newest_profile(connection, slug)
+        if newest is None:
+            raise NotFound("issuer-unknown", "There is no issuer at this address.")
+        return document_bytes(profile_page(self._addresses, slug, *newest))
+
+    async def did(self, slug: str) -> bytes:
+        """Return an issuer's DID document, with every key that it ever had. Raises NotFound."""
+        async with self._database.connection() as connection:
+            newest = await store.newest_profile(connection, slug)
+            keys = await store.all_public_keys(connection, slug)
+        if newest is None:
+            raise NotFound("issuer-unknown", "There is no issuer at this address.")
+        return document_bytes(did_document(newest[0], keys))
+
+
+def signed_bytes(facts: CredentialFacts, signed: CredentialSigned) -> bytes:
+    """The bytes of a signed credential. Raises DriftError unless they are those that were signed."""
+    issued = facts.issued
+    document = render_credential(issued.renderer, facts)
+    configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
+    data = document_bytes(with_signatures(document, configs, signatures_of(signed.proofs)))
+    if digest(data) != signed.document_sha256:
+        logger.error("document drifted", credential=issued.credential_id, renderer=issued.renderer)
+        raise DriftError(f"renderer {issued.renderer} no longer makes the document that was signed")
+    return data

@@ -1,0 +1,202 @@
+"""Status lists: all-zero before a credential names them, published anew when bits change or time runs out.
+
+One writer per list: whoever publishes locks the list's row first, in sorted order, and appends to the list's
+stream at the version it read. The list is signed inside that transaction, since its bits are those of the
+locked row; that costs a millisecond a list, and a batch of revocations signs each touched list once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import structlog
+
+from services.issuer import domain, store
+from services.issuer.documents.addresses import Addresses
+from services.issuer.documents.signed import document_bytes, proof_configs, with_signatures
+from services.issuer.documents.status_list import ListFacts, render_status_list
+from services.issuer.handlers.linting import lint_credential
+from services.issuer.handlers.meta import caused_by
+from services.issuer.handlers.proving import Draft, Hash, SigningKeys, prove
+from services.issuer.handlers.tenant_secrets import list_id, lists_begun
+from services.issuer.projections import project
+from services.issuer.store import ListKey, ListRow, Tenant
+from shared import clock, telemetry
+from shared.contracts.credentials import CredentialRevoked, PlannedProof
+from shared.database import Database
+from shared.errors import NotFound, Unavailable
+from shared.eventstore import Append, Meta, Recorded, Session
+from shared.proofs.bitstring import Bitstring
+from shared.proofs.strictjson import JsonObject
+
+PUBLISH_LANE = "issuer.publish_status"
+REFRESH_LISTS_MAX = 50
+"""Lists that one turn of the refreshing loop publishes in one transaction."""
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A list row and the bits that its next version shows."""
+
+    row: ListRow
+    bits: bytes
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class ListTerms:
+    """How lists are made: which proofs, and for how long a version and a copy of it are good."""
+
+    addresses: Addresses
+    cryptosuites: tuple[str, ...]
+    validity: timedelta
+    ttl_ms: int
+
+
+class StatusLists:
+    """Makes new versions of status lists inside a caller's session."""
+
+    def __init__(self, terms: ListTerms, hash_data: Hash, signing_keys: SigningKeys) -> None:
+        self._terms = terms
+        self._hash_data = hash_data
+        self._signing_keys = signing_keys
+
+    async def begun(
+        self, session: Session, tenant: Tenant, secret: bytes, first: int, number: int, meta: Meta
+    ) -> list[Append]:
+        """The all-zero first versions of the lists that begin among `number` places from `first`.
+
+        They must stand before the credentials that name them, in the same append.
+        """
+        names = [list_id(secret, ordinal) for ordinal in lists_begun(first, number)]
+        return await self.open(session, tenant, names, meta)
+
+    async def open(self, session: Session, tenant: Tenant, names: Sequence[str], meta: Meta) -> list[Append]:
+        """The all-zero first versions of the lists `names`."""
+        zeros = Bitstring.zeros().data
+        rows = [ListRow((tenant.issuer_id, name), 0, zeros) for name in names]
+        changes = [Change(row, zeros, meta) for row in rows]
+        return await self.next_versions(session, changes, {tenant.issuer_id: tenant})
+
+    async def next_versions(
+        self, session: Session, changes: Sequence[Change], tenants: Mapping[str, Tenant]
+    ) -> list[Append]:
+        """Sign the next version of each list with its tenant's newest key."""
+        if not changes:
+            return []
+        valid_until = session.at + self._terms.validity
+        drafts = []
+        for change in changes:
+            issuer_id, name = change.row.key
+            tenant = tenants[issuer_id]
+            document = render_status_list(
+                self._terms.addresses,
+                ListFacts(name, tenant.did, change.bits, session.at, valid_until, self._terms.ttl_ms),
+            )
+            configs = proof_configs(document, self._planned(change.row), tenant.key_id, session.at)
+            lint_credential(document, configs)
+            drafts.append(Draft(document, configs, (issuer_id, tenant.key_id), tenant.public_key))
+        signers = await self._signing_keys.of(session.connection, {draft.key for draft in drafts})
+        signatures = await prove(self._hash_data, signers, drafts)
+        return [
+            _append(change, with_signatures(draft.document, draft.configs, made), session, valid_until)
+            for change, draft, made in zip(changes, drafts, signatures, strict=True)
+        ]
+
+    def _planned(self, row: ListRow) -> list[PlannedProof]:
+        """One proof a suite; the id derives from list and version, so that a retry makes no other."""
+        version = row.version + 1
+        return [
+            PlannedProof(id=f"urn:uuid:{uuid5(UUID(row.key[1]), f'{version}/{suite}')}", cryptosuite=suite)
+            for suite in self._terms.cryptosuites
+        ]
+
+
+def _append(change: Change, document: JsonObject, session: Session, valid_until: Any) -> Append:
+    issuer_id, name = change.row.key
+    events = domain.decide_list_version(
+        change.row.version, name, document_bytes(document).decode(), session.at, valid_until
+    )
+    return Append(issuer_id, events[0].stream, change.row.version, tuple(events), change.meta)
+
+
+class PublishStatus:
+    """The lane from credential.revoked to status-list.published (step 12 of docs/ISSUANCE-CYCLE.md)."""
+
+    def __init__(self, lists: StatusLists) -> None:
+        self._lists = lists
+
+    async def handle(self, batch: Sequence[Recorded], session: Session, _: Any) -> None:
+        """Set the bits of the batch; publish each touched list once. Raises NotFound for a strange list."""
+        revoked: dict[ListKey, set[int]] = defaultdict(set)
+        causes: dict[ListKey, Recorded] = {}
+        for recorded in batch:
+            if isinstance(recorded.event, CredentialRevoked):
+                key = (recorded.issuer_id, recorded.event.status.list_id)
+                revoked[key].add(recorded.event.status.index)
+                causes[key] = recorded
+        rows = await store.lock_lists(session.connection, revoked)
+        if len(rows) < len(revoked):
+            raise NotFound(
+                "status-list-unknown", "A revoked credential names a list that was never published."
+            )
+        tenants = await store.tenants(session.connection, {issuer_id for issuer_id, _ in revoked})
+        changes = []
+        for row in rows:
+            bits = Bitstring(row.bits).with_bits(revoked[row.key]).data
+            if bits != row.bits:
+                changes.append(Change(row, bits, caused_by(causes[row.key], PUBLISH_LANE)))
+        published = await session.append(await self._lists.next_versions(session, changes, tenants))
+        await project(session.connection, published)
+        for recorded in batch:
+            if isinstance(recorded.event, CredentialRevoked):
+                lag = clock.now() - recorded.event.revoked_at
+                telemetry.END_TO_END_SECONDS.labels("revoked-to-published").observe(lag.total_seconds())
+
+
+class RefreshLists:
+    """Publishes lists anew, unchanged, well before their newest version ends: a stale list is no answer."""
+
+    def __init__(self, database: Database, lists: StatusLists, before: timedelta, every_s: float) -> None:
+        self._database = database
+        self._lists = lists
+        self._before = before
+        self._every_s = every_s
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look every `every_s` seconds until `stopping`; wait out what is Unavailable."""
+        while not stopping.is_set():
+            try:
+                while await self.turn():
+                    pass
+            except Unavailable as cause:
+                logger.warning("status lists not refreshed", reason=cause.message)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self._every_s)
+
+    async def turn(self) -> int:
+        """Publish up to REFRESH_LISTS_MAX lists that end soon; returns how many."""
+        async with self._database.session() as session:
+            rows = await store.lock_lists_that_end_before(
+                session.connection, session.at + self._before, REFRESH_LISTS_MAX
+            )
+            tenants = await store.tenants(session.connection, {row.key[0] for row in rows})
+            meta = Meta("loop:issuer.refresh_lists", str(clock.ordered_uuid()))
+            changes = [Change(row, row.bits, meta) for row in rows]
+            published = await session.append(await self._lists.next_versions(session, changes, tenants))
+            await project(session.connection, published)
+        return len(rows)
+
+    async def pending(self) -> int:
+        """Return how many lists are due."""
+        async with self._database.connection() as connection:
+            return await store.count_lists_that_end_before(connection, clock.now() + self._before)

@@ -1,0 +1,56 @@
+"""A tenant's secret, and what hangs from it: ids and shuffles that nobody else can compute.
+
+The secret lies wrapped under the master key. It makes credential ids (so that one assessment has one
+credential, at an address that cannot be guessed), list ids, and the shuffle of each list.
+"""
+
+from __future__ import annotations
+
+import os
+
+from services.issuer import indexes
+from shared.contracts.credentials import StatusEntry
+from shared.sealing import KEY_BYTES, MasterKey, credential_uuid, keyed_hash, unwrap, wrap
+
+
+class TenantSecrets:
+    """Makes, wraps and opens tenants' secrets."""
+
+    def __init__(self, master_key: MasterKey) -> None:
+        self._kek = master_key.derive("tenant-secret")
+
+    def make(self, issuer_id: str) -> bytes:
+        """Return a new secret, wrapped for this tenant alone."""
+        return wrap(self._kek, os.urandom(KEY_BYTES), ("tenant-secret", issuer_id))
+
+    def open(self, issuer_id: str, wrapped: bytes) -> bytes:
+        """Return the secret. Raises Invalid('wrapped-unreadable') for another master key or tenant."""
+        return unwrap(self._kek, wrapped, ("tenant-secret", issuer_id))
+
+
+def credential_id(secret: bytes, assessment_id: str) -> str:
+    """The one credential id of an assessment."""
+    return str(credential_uuid(secret, assessment_id))
+
+
+def list_id(secret: bytes, ordinal: int) -> str:
+    """The id of the tenant's `ordinal`-th status list (from 0)."""
+    return str(indexes.list_uuid(keyed_hash(secret, "status-list", str(ordinal))))
+
+
+def status_entry(secret: bytes, place: int) -> StatusEntry:
+    """The list and index of the tenant's `place`-th reservation (from 0): no two places share one."""
+    ordinal, slot = indexes.list_and_slot(place)
+    named = list_id(secret, ordinal)
+    return StatusEntry(
+        list_id=named, index=indexes.permuted(keyed_hash(secret, "status-shuffle", named), slot)
+    )
+
+
+def lists_begun(first: int, number: int) -> range:
+    """The ordinals of the lists whose first place lies in the `number` places from `first`.
+
+    Without list 0, which stands since the tenant was made.
+    """
+    before = max(0, (first - 1) // indexes.CAPACITY)
+    return range(before + 1, (first + number - 1) // indexes.CAPACITY + 1)

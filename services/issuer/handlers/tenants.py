@@ -1,0 +1,148 @@
+"""Tenants: made by an operator, with a secret, a key and a first status list; and their profile's versions.
+
+With https a tenant is `did:web` and may have many keys over time; without, in development, it is `did:key`
+and its one key is its name. A seed is made here, stored only as an envelope under the master key, and never
+shown. These commands work on a Database alone; no server need run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.issuer import domain, store
+from services.issuer.documents.addresses import Addresses
+from services.issuer.handlers.proving import SigningKeys, hash_here
+from services.issuer.handlers.retrying import retrying
+from services.issuer.handlers.status_lists import ListTerms, StatusLists
+from services.issuer.handlers.tenant_secrets import TenantSecrets, list_id
+from services.issuer.projections import project
+from services.issuer.settings import IssuerSettings
+from services.issuer.store import Tenant
+from shared import clock
+from shared.contracts.issuers import IssuerKeyPublished, IssuerProfile, IssuerPublished
+from shared.database import Database
+from shared.eventstore import Append, Meta, Session
+from shared.keys import SEED_BYTES, EnvelopeSigner, seal_seed
+from shared.proofs import didkey, didweb, multikey
+from shared.proofs.suites import SUITES, Suite
+from shared.sealing import MasterKey
+
+OPERATOR = "operator:cli"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerView:
+    """A tenant as its operator sees it. `created` is false if it stood there already."""
+
+    slug: str
+    did: str
+    profile_version: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _NewKey:
+    did: str
+    key_id: str
+    public_key: bytes
+    envelope: bytes
+
+
+async def create_issuer(
+    database: Database,
+    settings: IssuerSettings,
+    slug: str,
+    profile: IssuerProfile,
+    *,
+    actor: str = OPERATOR,
+    suites: Mapping[str, Suite] = SUITES,
+) -> IssuerView:
+    """Make a tenant; the same slug and profile again answer with what is there.
+
+    Raises Conflict for a slug with another profile, and Invalid for a slug or profile that breaks the rules
+    of shared/contracts/issuers.py.
+    """
+    master_key = MasterKey.from_file(settings.master_key_file)
+    key = _new_key(settings.public_url, slug, master_key)
+    secrets = TenantSecrets(master_key)
+    terms = ListTerms(
+        Addresses(settings.public_url),
+        settings.cryptosuites,
+        settings.status_list_validity,
+        settings.status_list_ttl_ms,
+    )
+    lists = StatusLists(terms, hash_here(suites), SigningKeys(master_key))
+    meta = Meta(actor, str(clock.ordered_uuid()))
+    async with database.session() as session:
+        history = await _profiles(session, slug)
+        existing = history[-1] if history else None
+        events = domain.decide_create_issuer(existing, slug, key.did, profile, session.at)
+        if existing is not None:
+            return IssuerView(slug, existing.did, existing.profile_version, created=False)
+        wrapped = secrets.make(slug)
+        await store.insert_tenant(session.connection, slug, wrapped)
+        await store.insert_signing_key(session.connection, slug, key.key_id, key.envelope)
+        tenant = Tenant(slug, wrapped, key.did, 1, key.key_id, key.public_key)
+        first_list = list_id(secrets.open(slug, wrapped), 0)
+        appends = [
+            Append(slug, events[0].stream, 0, tuple(events), meta),
+            _published(slug, key, session.at, meta),
+            *await lists.open(session, tenant, [first_list], meta),
+        ]
+        await project(session.connection, await session.append(appends))
+    return IssuerView(slug, key.did, 1, created=True)
+
+
+async def publish_profile(
+    database: Database, slug: str, profile: IssuerProfile, *, actor: str = OPERATOR
+) -> IssuerView:
+    """Show a new version of a tenant's profile; credentials issued before keep theirs.
+
+    Raises NotFound for an unknown slug.
+    """
+
+    async def command() -> IssuerView:
+        async with database.session() as session:
+            history = await _profiles(session, slug)
+            newest = history[-1] if history else None
+            events = domain.decide_publish_profile(newest, profile, session.at)
+            meta = Meta(actor, str(clock.ordered_uuid()))
+            stream = f"{IssuerPublished.STREAM}-{slug}"
+            appends = [Append(slug, stream, len(history), tuple(events), meta)] if events else []
+            await project(session.connection, await session.append(appends))
+        shown = [*history, *events][-1]
+        return IssuerView(slug, shown.did, shown.profile_version, created=False)
+
+    return await retrying(command)
+
+
+async def _profiles(session: Session, slug: str) -> list[IssuerPublished]:
+    key = (slug, f"{IssuerPublished.STREAM}-{slug}")
+    history = (await session.load([key]))[key]
+    return [recorded.event for recorded in history if isinstance(recorded.event, IssuerPublished)]
+
+
+def _published(slug: str, key: _NewKey, at: datetime, meta: Meta) -> Append:
+    event = IssuerKeyPublished(
+        did=key.did,
+        key_id=key.key_id,
+        public_key_multibase=multikey.encode_public_key(key.public_key),
+        valid_from=at,
+    )
+    return Append(slug, event.stream, 0, (event,), meta)
+
+
+def _new_key(public_url: str, slug: str, master_key: MasterKey) -> _NewKey:
+    seed = os.urandom(SEED_BYTES)
+    # The envelope is bound to the key's name, and the name is made of the public key: one to learn it.
+    public_key = EnvelopeSigner.open(master_key, seal_seed(master_key, seed, slug), slug).public_key
+    if public_url.startswith("https://"):
+        did = didweb.did(public_url, f"issuers/{slug}")
+        key_id = f"{did}#{multikey.encode_public_key(public_key)}"
+    else:
+        did = didkey.did(public_key)
+        key_id = didkey.verification_method_id(did)
+    return _NewKey(did, key_id, public_key, seal_seed(master_key, seed, key_id))

@@ -1,0 +1,195 @@
+"""The issuer's read models, written from events: the same code for live handlers and for a rebuild.
+
+`project` takes events in the order of the log and writes them with a constant number of statements. Within
+one call a credential may be issued, signed and revoked: the three are applied in that order, and each is
+idempotent. Of several versions of one list the last is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from shared.contracts.achievements import AchievementPublished
+from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
+from shared.contracts.event import Event
+from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished
+from shared.contracts.status_lists import StatusListPublished
+from shared.eventstore import Recorded
+from shared.eventstore.log import Connection
+from shared.proofs import bitstring, strictjson
+
+READ_MODELS = ("profile", "issuer_key", "achievement", "credential", "status_list")
+"""The tables that hold nothing but projections."""
+
+Kind = TypeVar("Kind", bound=Event)
+
+ISSUED = """
+INSERT INTO credential (issuer_id, credential_id, assessment_id, learner_id, achievement_id,
+                        achievement_version, list_id, list_index, supersedes, issued_at, valid_until)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::int[], $7::uuid[],
+                     $8::int[], $9::uuid[], $10::timestamptz[], $11::timestamptz[])
+ON CONFLICT (issuer_id, credential_id) DO NOTHING
+"""
+HELD = """
+INSERT INTO holding (issuer_id, learner_id, achievement_id, credential_id)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[])
+ON CONFLICT (issuer_id, learner_id, achievement_id) DO UPDATE SET credential_id = excluded.credential_id
+"""
+SIGNED = """
+UPDATE credential SET signed_at = new.signed_at
+FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS new (issuer_id, credential_id, signed_at)
+WHERE credential.issuer_id = new.issuer_id AND credential.credential_id = new.credential_id
+"""
+REVOKED = """
+UPDATE credential SET revoked_at = new.revoked_at, revocation_reason = new.reason
+FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[])
+  AS new (issuer_id, credential_id, revoked_at, reason)
+WHERE credential.issuer_id = new.issuer_id AND credential.credential_id = new.credential_id
+"""
+LISTS = """
+INSERT INTO status_list AS kept (issuer_id, list_id, version, bits, published_at, valid_until)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::bytea[], $5::timestamptz[], $6::timestamptz[])
+ON CONFLICT (issuer_id, list_id) DO UPDATE
+SET version = excluded.version, bits = excluded.bits, published_at = excluded.published_at,
+    valid_until = excluded.valid_until
+WHERE kept.version < excluded.version
+"""
+ACHIEVEMENTS = """
+INSERT INTO achievement (issuer_id, achievement_id, version, definition, published_at)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::bytea[], $5::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+PROFILES = """
+INSERT INTO profile (issuer_id, version, did, profile, published_at)
+SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::bytea[], $5::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+KEYS = """
+INSERT INTO issuer_key (issuer_id, key_id, public_key_multibase, valid_from)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+
+
+async def project(connection: Connection, events: Sequence[Recorded]) -> None:
+    """Write what `events` (in the order of the log) say into the read models."""
+    await _profiles(connection, _of(events, IssuerPublished))
+    await _keys(connection, _of(events, IssuerKeyPublished))
+    await _achievements(connection, _of(events, AchievementPublished))
+    await _lists(connection, _of(events, StatusListPublished))
+    await _issued(connection, _of(events, CredentialIssued))
+    await _signed(connection, _of(events, CredentialSigned))
+    await _revoked(connection, _of(events, CredentialRevoked))
+
+
+def bits_of(published: StatusListPublished) -> bytes:
+    """The bits that a published list shows, as its `encodedList` has them."""
+    document = strictjson.loads(published.credential.encode())
+    if isinstance(document, dict) and isinstance(subject := document.get("credentialSubject"), dict):
+        return bitstring.decode(str(subject.get("encodedList"))).data
+    raise TypeError("a published status list is a credential with one subject")
+
+
+def _of(events: Sequence[Recorded], kind: type[Kind]) -> list[tuple[str, Kind]]:
+    return [(each.issuer_id, each.event) for each in events if isinstance(each.event, kind)]
+
+
+async def _issued(connection: Connection, rows: list[tuple[str, CredentialIssued]]) -> None:
+    if not rows:
+        return
+    await connection.execute(
+        ISSUED,
+        [issuer_id for issuer_id, _ in rows],
+        [event.credential_id for _, event in rows],
+        [event.assessment_id for _, event in rows],
+        [event.learner_id for _, event in rows],
+        [event.achievement_id for _, event in rows],
+        [event.achievement_version for _, event in rows],
+        [event.status.list_id for _, event in rows],
+        [event.status.index for _, event in rows],
+        [event.supersedes for _, event in rows],
+        [event.created for _, event in rows],
+        [event.valid_until for _, event in rows],
+    )
+    held = {
+        (issuer_id, event.learner_id, event.achievement_id): event.credential_id for issuer_id, event in rows
+    }
+    keys = sorted(held)
+    await connection.execute(
+        HELD,
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2] for key in keys],
+        [held[key] for key in keys],
+    )
+
+
+async def _signed(connection: Connection, rows: list[tuple[str, CredentialSigned]]) -> None:
+    if rows:
+        await connection.execute(
+            SIGNED,
+            [issuer_id for issuer_id, _ in rows],
+            [event.credential_id for _, event in rows],
+            [event.signed_at for _, event in rows],
+        )
+
+
+async def _revoked(connection: Connection, rows: list[tuple[str, CredentialRevoked]]) -> None:
+    if rows:
+        await connection.execute(
+            REVOKED,
+            [issuer_id for issuer_id, _ in rows],
+            [event.credential_id for _, event in rows],
+            [event.revoked_at for _, event in rows],
+            [event.reason for _, event in rows],
+        )
+
+
+async def _lists(connection: Connection, rows: list[tuple[str, StatusListPublished]]) -> None:
+    newest = {(issuer_id, event.list_id): event for issuer_id, event in rows}
+    if newest:
+        await connection.execute(
+            LISTS,
+            [issuer_id for issuer_id, _ in newest],
+            [list_id for _, list_id in newest],
+            [event.version for event in newest.values()],
+            [bits_of(event) for event in newest.values()],
+            [event.published_at for event in newest.values()],
+            [event.valid_until for event in newest.values()],
+        )
+
+
+async def _achievements(connection: Connection, rows: list[tuple[str, AchievementPublished]]) -> None:
+    if rows:
+        await connection.execute(
+            ACHIEVEMENTS,
+            [issuer_id for issuer_id, _ in rows],
+            [event.achievement_id for _, event in rows],
+            [event.version for _, event in rows],
+            [event.definition.model_dump_json(exclude_none=True).encode() for _, event in rows],
+            [event.published_at for _, event in rows],
+        )
+
+
+async def _profiles(connection: Connection, rows: list[tuple[str, IssuerPublished]]) -> None:
+    if rows:
+        await connection.execute(
+            PROFILES,
+            [issuer_id for issuer_id, _ in rows],
+            [event.profile_version for _, event in rows],
+            [event.did for _, event in rows],
+            [event.profile.model_dump_json(exclude_none=True).encode() for _, event in rows],
+            [event.published_at for _, event in rows],
+        )
+
+
+async def _keys(connection: Connection, rows: list[tuple[str, IssuerKeyPublished]]) -> None:
+    if rows:
+        await connection.execute(
+            KEYS,
+            [issuer_id for issuer_id, _ in rows],
+            [event.key_id for _, event in rows],
+            [event.public_key_multibase for _, event in rows],
+            [event.valid_from for _, event in rows],
+        )

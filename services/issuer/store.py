@@ -1,0 +1,406 @@
+"""Every SQL statement over the issuer's own tables, save the projections' writes. Each takes the tenant.
+
+The two exceptions are the public addresses of credentials and achievements, which name no tenant: there the
+unguessable id is the key, and the row tells whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.contracts.achievements import AchievementDefinition
+from shared.contracts.issuers import IssuerProfile
+from shared.errors import Conflict
+from shared.eventstore.log import Connection
+from shared.proofs import multikey
+
+HoldingKey = tuple[str, str, str]
+"""(issuer_id, learner_id, achievement_id)"""
+VersionKey = tuple[str, str, int]
+"""(issuer_id, achievement_id, version)"""
+ProfileKey = tuple[str, int]
+"""(issuer_id, profile version)"""
+KeyRef = tuple[str, str]
+"""(issuer_id, key_id)"""
+ListKey = tuple[str, str]
+"""(issuer_id, list_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant as it issues now: its wrapped secret, newest profile, newest key."""
+
+    issuer_id: str
+    wrapped_secret: bytes
+    did: str
+    profile_version: int
+    key_id: str
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A status list at its newest version."""
+
+    key: ListKey
+    version: int
+    bits: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """What is known about a credential without opening anything personal."""
+
+    issuer_id: str
+    credential_id: str
+    assessment_id: str
+    learner_id: str
+    achievement_id: str
+    achievement_version: int
+    list_id: str
+    list_index: int
+    supersedes: str | None
+    issued_at: datetime
+    valid_until: datetime | None
+    signed_at: datetime | None
+    revoked_at: datetime | None
+    revocation_reason: str | None
+
+
+async def insert_tenant(connection: Connection, issuer_id: str, wrapped_secret: bytes) -> None:
+    """Reserve the slug. Raises Conflict if somebody makes the same tenant at this moment."""
+    made = await connection.fetchval(
+        "INSERT INTO tenant (issuer_id, wrapped_secret) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1",
+        issuer_id,
+        wrapped_secret,
+    )
+    if not made:
+        raise Conflict("issuer-exists", "An issuer with this slug is being made at this moment.")
+
+
+async def insert_signing_key(connection: Connection, issuer_id: str, key_id: str, envelope: bytes) -> None:
+    """Keep a sealed seed."""
+    await connection.execute(
+        "INSERT INTO signing_key (issuer_id, key_id, envelope) VALUES ($1, $2, $3)",
+        issuer_id,
+        key_id,
+        envelope,
+    )
+
+
+TENANTS = """
+SELECT t.issuer_id, t.wrapped_secret, p.version, p.did, k.key_id, k.public_key_multibase
+FROM unnest($1::text[]) AS wanted (issuer_id)
+JOIN tenant t USING (issuer_id)
+JOIN LATERAL (
+    SELECT version, did FROM profile WHERE issuer_id = t.issuer_id ORDER BY version DESC LIMIT 1
+) p ON true
+JOIN LATERAL (
+    SELECT key_id, public_key_multibase FROM issuer_key WHERE issuer_id = t.issuer_id
+    ORDER BY valid_from DESC, key_id LIMIT 1
+) k ON true
+"""
+
+
+async def tenants(connection: Connection, issuer_ids: Iterable[str]) -> dict[str, Tenant]:
+    """Return the tenants that exist among `issuer_ids`."""
+    rows = await connection.fetch(TENANTS, sorted(set(issuer_ids)))
+    return {
+        row["issuer_id"]: Tenant(
+            row["issuer_id"],
+            row["wrapped_secret"],
+            row["did"],
+            row["version"],
+            row["key_id"],
+            multikey.decode_public_key(row["public_key_multibase"]),
+        )
+        for row in rows
+    }
+
+
+RESERVE = """
+UPDATE tenant SET places_taken = tenant.places_taken + locked.number
+FROM (
+    SELECT t.issuer_id, wanted.number
+    FROM unnest($1::text[], $2::bigint[]) AS wanted (issuer_id, number)
+    JOIN tenant t USING (issuer_id) ORDER BY t.issuer_id FOR UPDATE OF t
+) AS locked
+WHERE tenant.issuer_id = locked.issuer_id
+RETURNING tenant.issuer_id, tenant.places_taken - locked.number AS first
+"""
+
+
+async def reserve_places(connection: Connection, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Take `wanted[issuer_id]` places of each tenant in one UPDATE; returns the first of each range."""
+    issuer_ids = sorted(wanted)
+    rows = await connection.fetch(RESERVE, issuer_ids, [wanted[issuer_id] for issuer_id in issuer_ids])
+    return {row["issuer_id"]: row["first"] for row in rows}
+
+
+OPEN_HOLDINGS = """
+INSERT INTO holding (issuer_id, learner_id, achievement_id)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS wanted (issuer_id, learner_id, achievement_id)
+ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING
+"""
+LOCK_HOLDINGS = """
+SELECT h.issuer_id, h.learner_id, h.achievement_id, h.credential_id
+FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS wanted (issuer_id, learner_id, achievement_id)
+JOIN holding h USING (issuer_id, learner_id, achievement_id)
+ORDER BY 1, 2, 3 FOR UPDATE OF h
+"""
+
+
+async def lock_holdings(connection: Connection, keys: Iterable[HoldingKey]) -> dict[HoldingKey, str | None]:
+    """Lock what each learner holds of each achievement, in sorted order; None where nothing is held."""
+    columns = _columns(sorted(set(keys)), 3)
+    await connection.execute(OPEN_HOLDINGS, *columns)
+    return {
+        (row["issuer_id"], str(row["learner_id"]), str(row["achievement_id"])): _text(row["credential_id"])
+        for row in await connection.fetch(LOCK_HOLDINGS, *columns)
+    }
+
+
+DEFINITIONS = """
+SELECT a.issuer_id, a.achievement_id, a.version, a.definition
+FROM unnest($1::text[], $2::uuid[], $3::int[]) AS wanted (issuer_id, achievement_id, version)
+JOIN achievement a USING (issuer_id, achievement_id, version)
+"""
+
+
+async def definitions(
+    connection: Connection, keys: Iterable[VersionKey]
+) -> dict[VersionKey, AchievementDefinition]:
+    """Return the versions of achievements that exist among `keys`."""
+    rows = await connection.fetch(DEFINITIONS, *_columns(sorted(set(keys)), 3))
+    return {
+        (row["issuer_id"], str(row["achievement_id"]), row["version"]): _definition(row["definition"])
+        for row in rows
+    }
+
+
+PROFILES = """
+SELECT p.issuer_id, p.version, p.did, p.profile
+FROM unnest($1::text[], $2::int[]) AS wanted (issuer_id, version) JOIN profile p USING (issuer_id, version)
+"""
+
+
+async def profiles(
+    connection: Connection, keys: Iterable[ProfileKey]
+) -> dict[ProfileKey, tuple[str, IssuerProfile]]:
+    """Return (did, profile) of each version that exists among `keys`."""
+    rows = await connection.fetch(PROFILES, *_columns(sorted(set(keys)), 2))
+    return {
+        (row["issuer_id"], row["version"]): (row["did"], IssuerProfile.model_validate_json(row["profile"]))
+        for row in rows
+    }
+
+
+async def newest_profile(connection: Connection, issuer_id: str) -> tuple[str, IssuerProfile] | None:
+    """Return (did, profile) of the newest version."""
+    row = await connection.fetchrow(
+        "SELECT did, profile FROM profile WHERE issuer_id = $1 ORDER BY version DESC LIMIT 1", issuer_id
+    )
+    return (row["did"], IssuerProfile.model_validate_json(row["profile"])) if row is not None else None
+
+
+PUBLIC_KEYS = """
+SELECT k.issuer_id, k.key_id, k.public_key_multibase
+FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, key_id) JOIN issuer_key k USING (issuer_id, key_id)
+"""
+
+
+async def public_keys(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, bytes]:
+    """Return the published 32-byte public keys that exist among `keys`."""
+    rows = await connection.fetch(PUBLIC_KEYS, *_columns(sorted(set(keys)), 2))
+    return {
+        (row["issuer_id"], row["key_id"]): multikey.decode_public_key(row["public_key_multibase"])
+        for row in rows
+    }
+
+
+async def all_public_keys(connection: Connection, issuer_id: str) -> list[bytes]:
+    """Return every public key that the tenant ever published, oldest first."""
+    rows = await connection.fetch(
+        "SELECT public_key_multibase FROM issuer_key WHERE issuer_id = $1 ORDER BY valid_from, key_id",
+        issuer_id,
+    )
+    return [multikey.decode_public_key(row["public_key_multibase"]) for row in rows]
+
+
+ENVELOPES = """
+SELECT k.issuer_id, k.key_id, k.envelope
+FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, key_id) JOIN signing_key k USING (issuer_id, key_id)
+"""
+
+
+async def envelopes(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, bytes]:
+    """Return the sealed seeds that exist among `keys`."""
+    rows = await connection.fetch(ENVELOPES, *_columns(sorted(set(keys)), 2))
+    return {(row["issuer_id"], row["key_id"]): row["envelope"] for row in rows}
+
+
+LOCK_LISTS = """
+SELECT l.issuer_id, l.list_id, l.version, l.bits
+FROM unnest($1::text[], $2::uuid[]) AS wanted (issuer_id, list_id)
+JOIN status_list l USING (issuer_id, list_id)
+ORDER BY 1, 2 FOR UPDATE OF l
+"""
+
+
+async def lock_lists(connection: Connection, keys: Iterable[ListKey]) -> list[ListRow]:
+    """Lock the lists that exist among `keys`, in sorted order: one writer per list."""
+    return [_list(row) for row in await connection.fetch(LOCK_LISTS, *_columns(sorted(set(keys)), 2))]
+
+
+LOCK_DUE_LISTS = """
+SELECT issuer_id, list_id, version, bits FROM status_list WHERE valid_until < $1
+ORDER BY 1, 2 LIMIT $2 FOR UPDATE
+"""
+
+
+async def lock_lists_that_end_before(
+    connection: Connection, moment: datetime, lists_max: int
+) -> list[ListRow]:
+    """Lock up to `lists_max` lists whose newest version is valid until before `moment`."""
+    return [_list(row) for row in await connection.fetch(LOCK_DUE_LISTS, moment, lists_max)]
+
+
+async def count_lists_that_end_before(connection: Connection, moment: datetime) -> int:
+    """Return how many lists are due for a new version."""
+    return int(await connection.fetchval("SELECT count(*) FROM status_list WHERE valid_until < $1", moment))
+
+
+async def credential(connection: Connection, issuer_id: str, credential_id: str) -> CredentialRow | None:
+    """Return one credential of the tenant."""
+    row = await connection.fetchrow(
+        "SELECT * FROM credential WHERE issuer_id = $1 AND credential_id = $2", issuer_id, credential_id
+    )
+    return _credential(row) if row is not None else None
+
+
+async def credential_of_assessment(
+    connection: Connection, issuer_id: str, assessment_id: str
+) -> CredentialRow | None:
+    """Return the tenant's credential for an assessment; there is at most one."""
+    row = await connection.fetchrow(
+        "SELECT * FROM credential WHERE issuer_id = $1 AND assessment_id = $2", issuer_id, assessment_id
+    )
+    return _credential(row) if row is not None else None
+
+
+async def credential_at_address(connection: Connection, credential_id: str) -> CredentialRow | None:
+    """Return the credential of a public address: the id is unguessable, and says whose it is."""
+    row = await connection.fetchrow(
+        "SELECT * FROM credential WHERE credential_id = $1 ORDER BY issuer_id LIMIT 1", credential_id
+    )
+    return _credential(row) if row is not None else None
+
+
+async def lock_achievement_id(connection: Connection, issuer_id: str, achievement_id: str) -> None:
+    """Take turns at an achievement id. Raises Conflict if it is the public address of another tenant's."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('achievement ' || $1, 0))", achievement_id
+    )
+    owner = await connection.fetchval(
+        "SELECT issuer_id FROM achievement WHERE achievement_id = $1 LIMIT 1", achievement_id
+    )
+    if owner not in (None, issuer_id):
+        raise Conflict("achievement-id-taken", "This achievement id is in use; let a new one be made.")
+
+
+async def achievement_at_address(
+    connection: Connection, achievement_id: str, version: int
+) -> AchievementDefinition | None:
+    """Return the version at a public address."""
+    definition = await connection.fetchval(
+        "SELECT definition FROM achievement WHERE achievement_id = $1 AND version = $2 LIMIT 1",
+        achievement_id,
+        version,
+    )
+    return _definition(definition) if definition is not None else None
+
+
+async def achievement_versions(
+    connection: Connection, issuer_id: str, achievement_id: str, versions_max: int
+) -> list[tuple[int, datetime, AchievementDefinition]]:
+    """Return (version, published_at, definition) of the newest versions, newest first."""
+    rows = await connection.fetch(
+        "SELECT version, published_at, definition FROM achievement"
+        " WHERE issuer_id = $1 AND achievement_id = $2 ORDER BY version DESC LIMIT $3",
+        issuer_id,
+        achievement_id,
+        versions_max,
+    )
+    return [(row["version"], row["published_at"], _definition(row["definition"])) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRow:
+    """An API key as its owner may see it."""
+
+    prefix: str
+    label: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+async def api_keys(connection: Connection, issuer_id: str, keys_max: int) -> list[ApiKeyRow]:
+    """Return the tenant's API keys, newest first."""
+    rows = await connection.fetch(
+        "SELECT prefix, label, scopes, created_at, expires_at, revoked_at FROM api_key"
+        " WHERE issuer_id = $1 ORDER BY created_at DESC, prefix LIMIT $2",
+        issuer_id,
+        keys_max,
+    )
+    return [
+        ApiKeyRow(
+            row["prefix"],
+            row["label"],
+            tuple(row["scopes"]),
+            row["created_at"],
+            row["expires_at"],
+            row["revoked_at"],
+        )
+        for row in rows
+    ]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """The rows as columns, for unnest; `width` empty columns for no rows."""
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def _definition(data: bytes) -> AchievementDefinition:
+    return AchievementDefinition.model_validate_json(data)
+
+
+def _list(row: Any) -> ListRow:
+    return ListRow((row["issuer_id"], str(row["list_id"])), row["version"], row["bits"])
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value is not None else None
+
+
+def _credential(row: Any) -> CredentialRow:
+    return CredentialRow(
+        row["issuer_id"],
+        str(row["credential_id"]),
+        row["assessment_id"],
+        str(row["learner_id"]),
+        str(row["achievement_id"]),
+        row["achievement_version"],
+        str(row["list_id"]),
+        row["list_index"],
+        _text(row["supersedes"]),
+        row["issued_at"],
+        row["valid_until"],
+        row["signed_at"],
+        row["revoked_at"],
+        row["revocation_reason"],
+    )
