@@ -288,6 +288,19 @@ async def test_workers_that_cannot_start_are_unavailable(monkeypatch: pytest.Mon
     assert own_workers() == []
 
 
+async def test_while_no_worker_can_be_replaced_jobs_are_for_later_and_then_they_are_done(
+    monkeypatch: pytest.MonkeyPatch, badge: JsonObject, options: JsonObject
+) -> None:
+    async with CanonicalWorkers(1) as workers:
+        with monkeypatch.context() as broken:
+            broken.setattr(worker_link.sys, "executable", "/nonexistent/python")
+            (worker,) = own_workers()
+            worker.kill()
+            with pytest.raises(Unavailable):
+                await workers.hash_data(RDFC, [(badge, options)])
+        assert await workers.hash_data(RDFC, [(badge, options)]) == [SUITES[RDFC].hash_data(badge, options)]
+
+
 async def test_a_worker_is_told_nothing_of_the_parents_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASTER_KEY", "a secret")
     async with CanonicalWorkers(1):
