@@ -114,7 +114,7 @@ class Mailbox:
             return self._refusals.popleft()
         self._number += 1
         path = self._folder / f"{self._number:06d}.eml"
-        content = bytes(envelope.content or b"")
+        content = envelope.original_content or b""
         await asyncio.to_thread(path.write_bytes, content)
         self.messages.append(
             ReceivedMail(str(envelope.mail_from), tuple(map(str, envelope.rcpt_tos)), content, path)

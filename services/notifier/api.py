@@ -4,8 +4,7 @@ A tenant sees its own subscriptions and deliveries alone; another's ids answer 4
 personal data: a delivery by mail says that there was a letter, never to whom.
 """
 
-from __future__ import annotations
-
+# Without postponed annotations, alone in this package: FastAPI reads them, and the guard in them is a local.
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Final, Literal

@@ -7,7 +7,8 @@ hand, each time it connects. So a refusal here is a kindness to whoever subscrib
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,41 +20,46 @@ _UNSAFE: Final = re.compile(r"[^\x21-\x7e]")
 
 
 def demand_callable(url: str, allow_loopback: bool) -> None:
-    """Raise Invalid("subscription-url-refused") with the reason for an address that is never called.
+    """Raise Invalid("subscription-url-refused") with the reasons for an address that is never called.
 
     `allow_loopback` lets http and free ports through towards `localhost` and loopback addresses alone.
     """
-    reason = _objection(url, allow_loopback)
-    if reason is not None:
-        raise Invalid("subscription-url-refused", "This address cannot be subscribed.", (reason,))
+    reasons = tuple(_objections(url, allow_loopback))
+    if reasons:
+        raise Invalid("subscription-url-refused", "This address cannot be subscribed.", reasons)
 
 
-def _objection(url: str, allow_loopback: bool) -> str | None:
+def _objections(url: str, allow_loopback: bool) -> Iterator[str]:
     if len(url) > URL_CHARS_MAX:
-        return f"the address is longer than {URL_CHARS_MAX} characters"
+        yield f"the address is longer than {URL_CHARS_MAX} characters"
     if _UNSAFE.search(url):
-        return "the address has characters that must be percent-encoded"
+        yield "the address has characters that must be percent-encoded"
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        return "the address is not a URL"
+        yield "the address is not a URL"
+        return
     if parts.scheme not in {"http", "https"}:
-        return "only https is called"
+        yield "only https is called"
     if "@" in parts.netloc:
-        return "the address carries credentials"
-    try:
-        literal = ip_address(host)
-    except ValueError:
-        literal = None
-        if _HOST_NAME.fullmatch(host) is None:
-            return "the address has no valid host"
-    if allow_loopback and (host == "localhost" or (literal is not None and literal.is_loopback)):
-        return None
-    if parts.scheme != "https":
-        return "http is not encrypted: only https is called"
+        yield "the address carries credentials"
+    literal = _literal(host)
+    if literal is None and _HOST_NAME.fullmatch(host) is None:
+        yield "the address has no valid host"
+    is_loopback = host == "localhost" or (literal is not None and literal.is_loopback)
+    if allow_loopback and is_loopback:
+        return
+    if parts.scheme == "http":
+        yield "http is not encrypted: only https is called"
     if port not in {None, HTTPS_PORT}:
-        return "only port 443 is called"
-    if host == "localhost" or (literal is not None and not is_globally_routable(literal)):
-        return "the host has an address that is not globally routable"
-    return None
+        yield "only port 443 is called"
+    if is_loopback or (literal is not None and not is_globally_routable(literal)):
+        yield "the host has an address that is not globally routable"
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
