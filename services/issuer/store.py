@@ -25,8 +25,6 @@ ProfileKey = tuple[str, int]
 """(issuer_id, profile version)"""
 KeyRef = tuple[str, str]
 """(issuer_id, key_id)"""
-ListKey = tuple[str, str]
-"""(issuer_id, list_id)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +37,6 @@ class Tenant:
     profile_version: int
     key_id: str
     public_key: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ListRow:
-    """A status list at its newest version."""
-
-    key: ListKey
-    version: int
-    bits: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +108,13 @@ async def tenants(connection: Connection, issuer_ids: Iterable[str]) -> dict[str
         )
         for row in rows
     }
+
+
+async def all_tenants(connection: Connection, tenants_max: int) -> list[Tenant]:
+    """Return up to `tenants_max` tenants, by slug."""
+    rows = await connection.fetch("SELECT issuer_id FROM tenant ORDER BY issuer_id LIMIT $1", tenants_max)
+    found = await tenants(connection, [row["issuer_id"] for row in rows])
+    return [found[issuer_id] for issuer_id in sorted(found)]
 
 
 RESERVE = """
@@ -242,37 +238,6 @@ async def envelopes(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyR
     return {(row["issuer_id"], row["key_id"]): row["envelope"] for row in rows}
 
 
-LOCK_LISTS = """
-SELECT l.issuer_id, l.list_id, l.version, l.bits
-FROM unnest($1::text[], $2::uuid[]) AS wanted (issuer_id, list_id)
-JOIN status_list l USING (issuer_id, list_id)
-ORDER BY 1, 2 FOR UPDATE OF l
-"""
-
-
-async def lock_lists(connection: Connection, keys: Iterable[ListKey]) -> list[ListRow]:
-    """Lock the lists that exist among `keys`, in sorted order: one writer per list."""
-    return [_list(row) for row in await connection.fetch(LOCK_LISTS, *_columns(sorted(set(keys)), 2))]
-
-
-LOCK_DUE_LISTS = """
-SELECT issuer_id, list_id, version, bits FROM status_list WHERE valid_until < $1
-ORDER BY 1, 2 LIMIT $2 FOR UPDATE
-"""
-
-
-async def lock_lists_that_end_before(
-    connection: Connection, moment: datetime, lists_max: int
-) -> list[ListRow]:
-    """Lock up to `lists_max` lists whose newest version is valid until before `moment`."""
-    return [_list(row) for row in await connection.fetch(LOCK_DUE_LISTS, moment, lists_max)]
-
-
-async def count_lists_that_end_before(connection: Connection, moment: datetime) -> int:
-    """Return how many lists are due for a new version."""
-    return int(await connection.fetchval("SELECT count(*) FROM status_list WHERE valid_until < $1", moment))
-
-
 async def credential(connection: Connection, issuer_id: str, credential_id: str) -> CredentialRow | None:
     """Return one credential of the tenant."""
     row = await connection.fetchrow(
@@ -377,10 +342,6 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 def _definition(data: bytes) -> AchievementDefinition:
     return AchievementDefinition.model_validate_json(data)
-
-
-def _list(row: Any) -> ListRow:
-    return ListRow((row["issuer_id"], str(row["list_id"])), row["version"], row["bits"])
 
 
 def _text(value: Any) -> str | None:

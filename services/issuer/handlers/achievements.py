@@ -1,4 +1,4 @@
-"""A caller publishes an achievement, or a new version of one: immutable, and refused unless a badge of it passes.
+"""A caller publishes an achievement or a new version: immutable, and refused unless a badge of it passes.
 
 Whether credentials of it could be signed is found out now, not when the first learner has passed: a sample
 credential is rendered, linted and hashed by every suite in use.
@@ -66,7 +66,7 @@ class Achievements:
     ) -> AchievementView:
         """Publish version 1. With `achievement_id` (a UUIDv7) a repeated call has the same answer.
 
-        Raises Conflict if that id has another content, Invalid with reasons if no valid badge would come of it.
+        Raises Conflict if that id has another content, Invalid with reasons if no badge of it would pass.
         """
         named = achievement_id or str(clock.ordered_uuid())
         return await retrying(lambda: self._publish(issuer_id, named, definition, meta, first=True))

@@ -1,4 +1,4 @@
-"""API keys: made, listed and revoked by an operator. Only hashes are stored; a key is shown once, to its maker.
+"""API keys: made, listed and revoked by an operator. Hashes are stored; a key is shown once, to its maker.
 
 The issuer owns them; every service keeps the hashes from the events. These commands work on a Database alone.
 """
@@ -16,11 +16,12 @@ from shared import access, clock
 from shared.access import NewKey, Scope
 from shared.contracts.issuers import ApiKeyCreated
 from shared.database import Database
-from shared.errors import NotFound
+from shared.errors import Invalid, NotFound
 from shared.eventstore import Append, Meta
 
 KEYS_LISTED_MAX = 500
 KEY_DAYS_MAX = 3_650
+LABEL_CHARACTERS_MAX = 100
 
 
 async def create_api_key(
@@ -34,10 +35,12 @@ async def create_api_key(
 ) -> NewKey:
     """Make a key for a tenant; `token` of the answer is known at no other moment.
 
-    `valid_days` is 1 … KEY_DAYS_MAX. Raises NotFound for an unknown tenant, ValueError for such days.
+    `valid_days` is 1 … KEY_DAYS_MAX, `label` has up to LABEL_CHARACTERS_MAX. Raises Invalid, and NotFound for
+    an unknown tenant.
     """
-    if not 1 <= valid_days <= KEY_DAYS_MAX:
-        raise ValueError(f"an API key is valid for 1 to {KEY_DAYS_MAX} days")
+    if not 1 <= valid_days <= KEY_DAYS_MAX or len(label) > LABEL_CHARACTERS_MAX:
+        rule = f"An API key is valid for 1 to {KEY_DAYS_MAX} days, its label {LABEL_CHARACTERS_MAX} long."
+        raise Invalid("api-key-invalid", rule)
     key = access.new_key()
     async with database.session() as session:
         if await store.newest_profile(session.connection, slug) is None:

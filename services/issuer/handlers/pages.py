@@ -33,7 +33,7 @@ logger = structlog.get_logger(__name__)
 
 
 class DriftError(Exception):
-    """A rendered document differs from the one that was signed: a renderer was changed, never to be served."""
+    """A rendered document is not the one that was signed: a renderer was changed. Never serve it."""
 
 
 class Pages:

@@ -21,7 +21,7 @@ class Revoke:
     async def __call__(
         self, issuer_id: str, credential_id: str, reason: RevocationReason, meta: Meta
     ) -> CredentialRow:
-        """Withdraw the tenant's credential, signed or not; a second time changes nothing, whatever its reason.
+        """Withdraw the tenant's credential, signed or not; a second time changes nothing, nor its reason.
 
         Raises NotFound for a credential that is not the tenant's. The status list follows in its own lane.
         """

@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from services.issuer import domain, store
+from services.issuer import domain, status_list_store, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.signed import document_bytes, proof_configs, with_signatures
 from services.issuer.documents.status_list import ListFacts, render_status_list
@@ -27,7 +27,8 @@ from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.proving import Draft, Hash, SigningKeys, prove
 from services.issuer.handlers.tenant_secrets import list_id, lists_begun
 from services.issuer.projections import project
-from services.issuer.store import ListKey, ListRow, Tenant
+from services.issuer.status_list_store import ListKey, ListRow
+from services.issuer.store import Tenant
 from shared import clock, telemetry
 from shared.contracts.credentials import CredentialRevoked, PlannedProof
 from shared.database import Database
@@ -144,7 +145,7 @@ class PublishStatus:
                 key = (recorded.issuer_id, recorded.event.status.list_id)
                 revoked[key].add(recorded.event.status.index)
                 causes[key] = recorded
-        rows = await store.lock_lists(session.connection, revoked)
+        rows = await status_list_store.lock_lists(session.connection, revoked)
         if len(rows) < len(revoked):
             raise NotFound(
                 "status-list-unknown", "A revoked credential names a list that was never published."
@@ -186,7 +187,7 @@ class RefreshLists:
     async def turn(self) -> int:
         """Publish up to REFRESH_LISTS_MAX lists that end soon; returns how many."""
         async with self._database.session() as session:
-            rows = await store.lock_lists_that_end_before(
+            rows = await status_list_store.lock_lists_that_end_before(
                 session.connection, session.at + self._before, REFRESH_LISTS_MAX
             )
             tenants = await store.tenants(session.connection, {row.key[0] for row in rows})
@@ -199,4 +200,4 @@ class RefreshLists:
     async def pending(self) -> int:
         """Return how many lists are due."""
         async with self._database.connection() as connection:
-            return await store.count_lists_that_end_before(connection, clock.now() + self._before)
+            return await status_list_store.count_lists_that_end_before(connection, clock.now() + self._before)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import TypeAdapter, ValidationError
+
 from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.handlers.proving import SigningKeys, hash_here
@@ -22,8 +24,10 @@ from services.issuer.projections import project
 from services.issuer.settings import IssuerSettings
 from services.issuer.store import Tenant
 from shared import clock
+from shared.contracts.event import Slug
 from shared.contracts.issuers import IssuerKeyPublished, IssuerProfile, IssuerPublished
 from shared.database import Database
+from shared.errors import Invalid
 from shared.eventstore import Append, Meta, Session
 from shared.keys import SEED_BYTES, EnvelopeSigner, seal_seed
 from shared.proofs import didkey, didweb, multikey
@@ -31,6 +35,7 @@ from shared.proofs.suites import SUITES, Suite
 from shared.sealing import MasterKey
 
 OPERATOR = "operator:cli"
+ISSUERS_LISTED_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,9 @@ async def create_issuer(
 ) -> IssuerView:
     """Make a tenant; the same slug and profile again answer with what is there.
 
-    Raises Conflict for a slug with another profile, and Invalid for a slug or profile that breaks the rules
-    of shared/contracts/issuers.py.
+    Raises Conflict for a slug with another profile, and Invalid for a slug that is none.
     """
+    _check_slug(slug)
     master_key = MasterKey.from_file(settings.master_key_file)
     key = _new_key(settings.public_url, slug, master_key)
     secrets = TenantSecrets(master_key)
@@ -96,6 +101,13 @@ async def create_issuer(
     return IssuerView(slug, key.did, 1, created=True)
 
 
+async def list_issuers(database: Database) -> list[IssuerView]:
+    """Return up to ISSUERS_LISTED_MAX tenants with their newest profile, by slug."""
+    async with database.connection() as connection:
+        rows = await store.all_tenants(connection, ISSUERS_LISTED_MAX)
+    return [IssuerView(row.issuer_id, row.did, row.profile_version, created=False) for row in rows]
+
+
 async def publish_profile(
     database: Database, slug: str, profile: IssuerProfile, *, actor: str = OPERATOR
 ) -> IssuerView:
@@ -117,6 +129,14 @@ async def publish_profile(
         return IssuerView(slug, shown.did, shown.profile_version, created=False)
 
     return await retrying(command)
+
+
+def _check_slug(slug: str) -> None:
+    try:
+        TypeAdapter(Slug).validate_python(slug)
+    except ValidationError:
+        rule = "A slug is 3 to 40 lower-case letters, digits and hyphens, with no hyphen at either end."
+        raise Invalid("slug-invalid", rule) from None
 
 
 async def _profiles(session: Session, slug: str) -> list[IssuerPublished]:

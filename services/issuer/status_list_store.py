@@ -1,0 +1,59 @@
+"""The rows of status lists: whoever publishes a list locks its row first, always in sorted order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.eventstore.log import Connection
+
+ListKey = tuple[str, str]
+"""(issuer_id, list_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A status list at its newest version."""
+
+    key: ListKey
+    version: int
+    bits: bytes
+
+
+LOCK_LISTS = """
+SELECT l.issuer_id, l.list_id, l.version, l.bits
+FROM unnest($1::text[], $2::uuid[]) AS wanted (issuer_id, list_id)
+JOIN status_list l USING (issuer_id, list_id)
+ORDER BY 1, 2 FOR UPDATE OF l
+"""
+
+
+async def lock_lists(connection: Connection, keys: Iterable[ListKey]) -> list[ListRow]:
+    """Lock the lists that exist among `keys`, in sorted order: one writer per list."""
+    wanted = sorted(set(keys))
+    rows = await connection.fetch(LOCK_LISTS, [key[0] for key in wanted], [key[1] for key in wanted])
+    return [_list(row) for row in rows]
+
+
+LOCK_DUE_LISTS = """
+SELECT issuer_id, list_id, version, bits FROM status_list WHERE valid_until < $1
+ORDER BY 1, 2 LIMIT $2 FOR UPDATE
+"""
+
+
+async def lock_lists_that_end_before(
+    connection: Connection, moment: datetime, lists_max: int
+) -> list[ListRow]:
+    """Lock up to `lists_max` lists whose newest version is valid until before `moment`."""
+    return [_list(row) for row in await connection.fetch(LOCK_DUE_LISTS, moment, lists_max)]
+
+
+async def count_lists_that_end_before(connection: Connection, moment: datetime) -> int:
+    """Return how many lists are due for a new version."""
+    return int(await connection.fetchval("SELECT count(*) FROM status_list WHERE valid_until < $1", moment))
+
+
+def _list(row: Any) -> ListRow:
+    return ListRow((row["issuer_id"], str(row["list_id"])), row["version"], row["bits"])
