@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import textwrap
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +29,9 @@ from services.assessor.handlers.erase import Erase
 from services.assessor.handlers.references import References
 from services.assessor.handlers.submission import Answer, Submission
 from services.assessor.handlers.submit import Submit
+from services.issuer import indexes
+from services.issuer.handlers.tenant_secrets import lists_begun
+from services.issuer.store import insert_tenant, reserve_places
 from shared.clock import ordered_uuid
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished
 from shared.contracts.sealed import SealedLearner
@@ -41,7 +45,7 @@ from shared.vault import LearnerKeyOwner, LearnerKeys
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "how-to" / "backup-and-restore.md"
-BLOCK = re.compile(r"^<!-- run: ([a-z-]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^ *<!-- run: ([a-z-]+) -->\n *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 TENANT = "riverside-college"
 ACHIEVEMENT = "019aa000-0000-7000-8000-000000000001"
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -94,7 +98,8 @@ class Server:
 
 def blocks() -> dict[str, str]:
     """The shell blocks of the page by name."""
-    return dict(BLOCK.findall(PAGE.read_text("utf-8")))
+    found = BLOCK.findall(PAGE.read_text("utf-8"))
+    return {name: textwrap.dedent(block) for name, block in found}
 
 
 @pytest.fixture
@@ -295,3 +300,21 @@ async def test_the_main_dump_holds_the_log_and_no_learners_key(servers: tuple[Se
     assert "TABLE vault learner_key" in contents
     assert "TABLE DATA vault learner_key" not in contents
     assert "TABLE DATA vault learner_key" in await lost.contents("vault")
+
+
+async def test_a_restored_issuer_begins_a_list_whose_places_nobody_was_given(
+    servers: tuple[Server, Server],
+) -> None:
+    server, _ = servers
+    await provision(server.admin, PASSWORDS)
+    own = ROOT / "services" / "issuer" / "migrations"
+    async with await Database.open(server.dsn("issuer"), "issuer", 2) as database:
+        await migrate(database, read_migrations("shared", SHARED_MIGRATIONS) + read_migrations("issuer", own))
+        async with database.session() as session:
+            await insert_tenant(session.connection, TENANT, b"wrapped")
+            assert await reserve_places(session.connection, {TENANT: 5}) == {TENANT: 0}
+        await server.run("new-lists")
+        async with database.session() as session:
+            places = await reserve_places(session.connection, {TENANT: 1})
+        assert indexes.list_and_slot(places[TENANT]) == (1, 0)
+        assert list(lists_begun(places[TENANT], 1)) == [1]
