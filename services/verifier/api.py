@@ -80,7 +80,7 @@ def routes(verify: Verify, limit: RateLimit) -> APIRouter:
             429: {"description": "This client address asks too often; Retry-After says when to ask again."},
         },
     )
-    async def verify_credential(request: Request) -> dict[str, object]:
+    async def verify_credential(request: Request) -> dict[str, Any]:
         """Verifies an Open Badge 3.0, or any credential of the W3C data model 2.0 with Data Integrity proofs.
 
         The body is the credential as it is, or `{"verifiableCredential": …}`. The answer is 200 with a

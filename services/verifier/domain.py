@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 from services.verifier.facts import (
     DocumentFacts,
@@ -89,7 +90,7 @@ class Verdict:
     issuer: str | None
     checks: tuple[Check, ...]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """The stable JSON form, described member by member in the service's README and OpenAPI page."""
         return {
             "verdict": self.result.value,

@@ -15,8 +15,8 @@ from services.verifier.examine import Examiner
 from services.verifier.sources import FoundList, Method
 from shared.proofs.workers import CanonicalWorkers
 
-EXIT_CODES: Mapping[Result, int] = {Result.VALID: 0, Result.INVALID: 1, Result.UNKNOWN: 2}
-"""What the command answers to the shell."""
+EXIT_CODES: Mapping[str, int] = {Result.VALID: 0, Result.INVALID: 1, Result.UNKNOWN: 2}
+"""What the command answers to the shell, by the word of the verdict."""
 
 
 class Given:

@@ -7,11 +7,15 @@ the issuer that signed it (domain.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.eventstore.log import Connection
+
+LIST_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+READ_MODEL = ("status_list", "issuer", "issuer_key", "api_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,9 @@ async def keep_keys(connection: Connection, rows: Sequence[KeyRow]) -> None:
 
 
 async def find_list(connection: Connection, list_id: str) -> ListRow | None:
-    """The kept version of a list, or None."""
+    """The kept version of a list, or None. The id is what a stranger sent: PostgreSQL sees it if it is one."""
+    if not LIST_ID.fullmatch(list_id):
+        return None
     row = await connection.fetchrow(
         "SELECT * FROM status_list WHERE list_id = $1 ORDER BY issuer_id LIMIT 1", list_id
     )
@@ -134,12 +140,17 @@ async def issuer_name(connection: Connection, did: str) -> str | None:
     return name
 
 
+async def counts(connection: Connection) -> dict[str, int]:
+    """How many rows each table of the read model has, by the table's name."""
+    return {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in READ_MODEL}  # noqa: S608
+
+
 async def forget_all(connection: Connection, consumers: Sequence[str]) -> None:
     """Empty the read model and put its lanes back to zero, for a replay from the log.
 
     Raising the epoch fences a member that is at work: it drops what it has in hand and starts from zero too.
     """
-    await connection.execute("TRUNCATE status_list, issuer, issuer_key, api_key")
+    await connection.execute(f"TRUNCATE {', '.join(READ_MODEL)}")
     await connection.execute("DELETE FROM inbox WHERE consumer = ANY($1)", consumers)
     await connection.execute("DELETE FROM dead_letter WHERE consumer = ANY($1)", consumers)
     await connection.execute(
