@@ -1,7 +1,7 @@
 """Writes what is derived from the code: references of events and settings, JSON Schemas, OpenAPI, role SQL.
 
-`python -m services.generate` writes them, `--check` fails if a committed file differs. OpenAPI and the readers
-of each event are read from services that are really built, on an embedded PostgreSQL.
+`python -m services.generate` writes them, `--check` fails if a committed file differs. OpenAPI and the
+readers of each event come from services that are really built, on an embedded PostgreSQL.
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ def events_page(services: Sequence[Service]) -> str:
         "`{issuer_id}/{stream}`. The JSON Schema of each type stands in `shared/contracts/schemas/`.\n",
     ]
     for topic in TOPICS:
-        lines += [
-            f"## {topic.name}\n",
-            f"{topic.says[0].upper()}{topic.says[1:]}. Written by **{topic.producer}**.\n",
-        ]
+        says = topic.says[0].upper() + topic.says[1:]
+        lines += [f"## {topic.name}\n", f"{says}. Written by **{topic.producer}**.\n"]
         for event in (each for each in EVENTS if each.TOPIC is topic):
             lines += _event_section(event, services)
     return "\n".join(lines) + "\n"
@@ -52,7 +50,7 @@ def _event_section(event: type[Event], services: Sequence[Service]) -> list[str]
     lines = [
         f"### {event.TYPE}\n",
         (event.__doc__ or "").strip().replace("\n    ", "\n"),
-        f"\nStream `{event.STREAM}-…`. Read by {', '.join(f'`{name}`' for name in readers) or 'nobody else'}.\n",
+        f"\nStream `{event.STREAM}-…`. Read by {', '.join(f'`{name}`' for name in readers) or 'nobody'}.\n",
         "| field | type | required |",
         "|---|---|---|",
     ]

@@ -153,8 +153,8 @@ class ReceivedWebhook:
         return data
 
     def as_json(self) -> dict[str, Any]:
-        """Return headers and body for a file."""
-        return {"headers": self.headers, "body": orjson.loads(self.body)}
+        """Return headers and body for a file; the body is text, exactly as it was signed."""
+        return {"headers": self.headers, "body": self.body.decode()}
 
 
 class PartnerEndpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -52,10 +53,20 @@ def variable_names(settings: type[Settings]) -> dict[str, str]:
 
 def _by_field(settings: type[Settings], environment: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        field: environment[variable]
+        field: _value(environment[variable])
         for field, variable in variable_names(settings).items()
         if environment.get(variable) not in (None, "")
     }
+
+
+def _value(text: Any) -> Any:
+    """Return the value of a variable: lists are written as JSON, everything else as it is."""
+    if isinstance(text, str) and text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
 
 
 async def build(name: str, settings: Settings, **replacements: Any) -> Service:

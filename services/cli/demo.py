@@ -15,13 +15,14 @@ from services.demo import story
 from services.demo.job import MainJob
 from services.demo.provider import Provider
 from services.demo.report import Report
-from services.demo.sample import sample_achievement, sample_issuer
+from services.demo.sample import issuer_settings, sample_achievement, sample_issuer
 from services.receivers import Mailbox, PartnerEndpoint
 from services.world import World, open_world
 from shared.embedded import free_port
 from shared.telemetry import configure_logging
 
 COHORT = Path("examples/cohort.csv")
+KNOWN_WAIT_S = 30.0
 
 
 def demo(
@@ -31,9 +32,7 @@ def demo(
     ] = COHORT,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Leave the documents of the one learner's story in this folder.", show_default=False
-        ),
+        typer.Option(help="Leave the documents of the story in this folder.", show_default=False),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as one line of JSON at the end.")
@@ -62,7 +61,7 @@ async def _demo(console: Console, cohort: Path, out: Path | None) -> Report:
             PartnerEndpoint() as partner,
             open_world(folder, free_port(), mailbox.settings()) as world,
         ):
-            issuer = await sample_issuer(issuer_settings(world), world.folder)
+            issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
             async with Provider(world.address, issuer.token) as provider:
                 job = await _job(console, world, provider, mailbox, partner, cohort)
                 report, documents = job.report, job.story.documents
@@ -84,6 +83,7 @@ async def _job(
     definition, achievement_id = sample_achievement()
     await provider.publish_achievement(definition, achievement_id)
     partner.trust(await provider.subscribe(partner.url))
+    await world.settled(KNOWN_WAIT_S)
     console.print(
         f"Listening on {world.address}. Published “{definition['name']}”; a partner has subscribed.\n"
     )

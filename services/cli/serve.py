@@ -12,13 +12,20 @@ from rich.console import Console
 
 from services.cli.running import DEFAULT_FOLDER, run
 from services.demo.provider import Provider
-from services.demo.sample import SampleIssuer, sample_achievement, sample_assessment, sample_issuer
+from services.demo.sample import (
+    SampleIssuer,
+    issuer_settings,
+    sample_achievement,
+    sample_assessment,
+    sample_issuer,
+)
 from services.process import until_stopped
 from services.receivers import Mailbox
 from services.world import World, open_world
 from shared.telemetry import configure_logging
 
 PORT = 8080
+KNOWN_WAIT_S = 30.0
 
 
 def serve(
@@ -43,10 +50,11 @@ async def _serve(console: Console, data: Path, port: int) -> None:
     async with AsyncExitStack() as stack:
         mailbox = await stack.enter_async_context(Mailbox(data / "mail"))
         world = await stack.enter_async_context(open_world(data, port, mailbox.settings()))
-        issuer = await sample_issuer(issuer_settings(world), world.folder)
+        issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
         definition, achievement_id = sample_achievement()
         async with Provider(world.address, issuer.token) as provider:
             await provider.publish_achievement(definition, achievement_id)
+        await world.settled(KNOWN_WAIT_S)
         _print_addresses(console, world, issuer, achievement_id, data)
         await until_stopped()
         console.print("Stopping …")
@@ -74,7 +82,7 @@ def _print_addresses(
         console,
         issuer,
         f"'{world.address}/issuer/credentials?assessment_id={identifier}'"
-        """ | sed -E 's/.*"credential_url": ?"([^"]+)".*/\\1/' | xargs curl -s"""
+        """ | sed -E 's/.*"url": ?"([^"]+)".*/\\1/' | xargs curl -s"""
         f" | curl -s -X POST {world.address}/verifier/verify --data-binary @-",
     )
     console.print("Ready. Ctrl-C stops it.")

@@ -17,6 +17,7 @@ from typing import Any
 
 from services.demo.provider import Provider
 from services.demo.report import Documents, Report
+from services.demo.sample import SLUG
 from services.receivers import Mailbox, PartnerEndpoint
 from services.world import World
 from shared.contracts.credentials import CredentialIssued, CredentialSigned
@@ -120,11 +121,11 @@ class MainJob:
         story, documents = self.story, self.story.documents
         facts = await self._provider.credential_of(story.assessment_id)
         credential_id = facts["credential_id"]
-        story.credential_url = facts["credential_url"]
+        story.credential_url = facts["url"]
         documents.credential = (await self._provider.fetch(story.credential_url)).content
         story.credential = json.loads(documents.credential)
         status = story.credential["credentialStatus"]
-        issuer = self._world.address + "/issuers/" + facts["issuer_id"]
+        issuer = f"{self._world.address}/issuers/{SLUG}"
         documents.did = (await self._provider.fetch(f"{issuer}/did.json")).content
         documents.status_list_before = (await self._provider.fetch(status["statusListCredential"])).content
         documents.webhook = self._partner.delivery_about(credential_id).as_json()

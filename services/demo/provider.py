@@ -38,7 +38,7 @@ class Provider:
 
     async def publish_achievement(self, definition: dict[str, Any], achievement_id: str) -> None:
         """Publish a definition under an id of our own; doing it again changes nothing."""
-        body = {"achievement_id": achievement_id, "definition": definition}
+        body = {"achievement_id": achievement_id, **definition}
         await self._send("POST", "/issuer/achievements", json=body)
 
     async def subscribe(self, url: str) -> str:
@@ -73,10 +73,16 @@ class Provider:
                     yield json.loads(line)
 
     async def credential_of(self, assessment_id: str) -> dict[str, Any]:
-        """Return what the issuer says of the credential of an assessment."""
-        answer = await self._send("GET", "/issuer/credentials", params={"assessment_id": assessment_id})
-        found: dict[str, Any] = answer.json()
-        return found
+        """Return what the issuer says of the credential of an assessment, which must have passed."""
+        deadline = asyncio.get_running_loop().time() + KNOWN_WAIT_S
+        while True:
+            answer = await self._send("GET", "/issuer/credentials", params={"assessment_id": assessment_id})
+            found: list[dict[str, Any]] = answer.json()["credentials"]
+            if found and found[0]["state"] != "issued":
+                return found[0]
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(f"Assessment {assessment_id} has no signed credential yet.")
+            await asyncio.sleep(POLL_EVERY_S)
 
     async def fetch(self, url: str) -> httpx2.Response:
         """Get a public address, as anybody would: without a key."""

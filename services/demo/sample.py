@@ -6,14 +6,20 @@ The key of a served world is kept in its folder, readable by its owner only: a r
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from services.issuer.handlers.api_keys import create_api_key
+from services.issuer.handlers.tenants import create_issuer
 from services.issuer.settings import IssuerSettings
+from services.starting import settings_from
+from services.world import read_environment
 from shared import clock
+from shared.access import Scope
 from shared.contracts.issuers import IssuerProfile
+from shared.database import Database
 
 SLUG = "riverside-college"
 PROFILE = IssuerProfile(
@@ -27,7 +33,7 @@ ACHIEVEMENT_ID = "019aa000-0000-7000-8000-000000000001"
 ACHIEVEMENT = Path(__file__).parent.parent.parent / "examples" / "achievement.json"
 KEY_FILE = "development-key"
 KEY_LABEL = "development"
-KEY_KEPT = timedelta(days=365)
+KEY_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +44,25 @@ class SampleIssuer:
     token: str = field(repr=False)
 
 
+def issuer_settings(folder: Path) -> IssuerSettings:
+    """Return the issuer's settings as the world of `folder` wrote them down."""
+    settings = settings_from("issuer", read_environment(folder))
+    if not isinstance(settings, IssuerSettings):
+        raise TypeError("the issuer has settings of another kind")
+    return settings
+
+
 async def sample_issuer(settings: IssuerSettings, folder: Path) -> SampleIssuer:
     """Return the sample issuer of the world in `folder`, made with its key if it is new."""
-    raise NotImplementedError
+    kept = folder / KEY_FILE
+    async with await Database.open(settings.database_url.get_secret_value(), "issuer", 2) as database:
+        await create_issuer(database, settings, SLUG, PROFILE)
+        if kept.exists():
+            return SampleIssuer(SLUG, kept.read_text("ascii").strip())
+        key = await create_api_key(database, SLUG, KEY_LABEL, list(Scope), KEY_DAYS)
+    with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(key.token + "\n")
+    return SampleIssuer(SLUG, key.token)
 
 
 def sample_achievement() -> tuple[dict[str, Any], str]:
@@ -51,8 +73,9 @@ def sample_achievement() -> tuple[dict[str, Any], str]:
 
 def sample_assessment(achievement_id: str) -> dict[str, Any]:
     """Return an assessment that passes the sample achievement."""
+    at = clock.now()
     return {
-        "assessment_id": f"first-steps-{clock.now():%Y%m%d-%H%M%S}",
+        "assessment_id": f"first-steps-{at:%Y%m%d-%H%M%S}",
         "achievement_id": achievement_id,
         "learner": {"reference": "S1001", "name": "Ada Example", "email": "ada@example.org"},
         "results": {
@@ -65,5 +88,5 @@ def sample_assessment(achievement_id: str) -> dict[str, Any]:
         "supervision": "supervised-onsite",
         "identity_check": "photo-id",
         "evidence": [{"url": "https://portfolio.example.org/ada", "name": "Report"}],
-        "assessed_at": clock.now().isoformat(),
+        "assessed_at": at.isoformat(),
     }

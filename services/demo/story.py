@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
+from rich.json import JSON
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -75,9 +75,8 @@ def tell(console: Console, story: Story) -> None:
         f"Assessment {story.assessment_id} passed. The credential, as anybody with its link reads it:"
     )
     console.print(f"[bold]{story.credential_url}[/]\n")
-    console.print(
-        Syntax(json.dumps(_shortened(credential), indent=2, ensure_ascii=False), "json", word_wrap=True)
-    )
+    console.print(JSON(json.dumps(_shortened(credential), ensure_ascii=False)), soft_wrap=True)
+    console.print("[dim](… marks what is cut here: the whole document is at its address, and in --out.)[/]")
     print_verdict(console, "Verification, check by check", story.verdict_before)
     _mail(console, story.documents.mail)
     _webhook(console, story.documents.webhook)
@@ -154,9 +153,12 @@ def _webhook(console: Console, webhook: dict[str, Any]) -> None:
 
 
 def _shortened(credential: dict[str, Any]) -> dict[str, Any]:
-    """Return the credential with its proof values cut, for reading only."""
+    """Return the credential for reading only: proof values cut, the rubric's descriptions counted."""
     proofs = [
         proof | {"proofValue": f"{proof['proofValue'][:PROOF_CHARACTERS_SHOWN]}…"}
         for proof in credential.get("proof", [])
     ]
-    return credential | {"proof": proofs}
+    subject = credential["credentialSubject"]
+    described = len(subject["achievement"].get("resultDescription", []))
+    achievement = subject["achievement"] | {"resultDescription": f"… {described} descriptions of results"}
+    return credential | {"credentialSubject": subject | {"achievement": achievement}, "proof": proofs}

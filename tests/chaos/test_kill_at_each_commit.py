@@ -18,10 +18,8 @@ import httpx2
 import pytest
 
 from services.demo.provider import Provider
-from services.demo.sample import sample_achievement, sample_assessment, sample_issuer
-from services.issuer.settings import IssuerSettings
+from services.demo.sample import issuer_settings, sample_achievement, sample_assessment, sample_issuer
 from services.receivers import Mailbox, PartnerEndpoint
-from services.starting import settings_from
 from services.world import read_environment
 from shared.errors import MicrocredError
 from tests.chaos.conftest import KillableWorld
@@ -66,7 +64,7 @@ def assessments(achievement_id: str) -> list[dict[str, Any]]:
 
 
 async def submit_all(provider: Provider, journal: Journal, todo: list[dict[str, Any]]) -> None:
-    """Send each assessment, all at once, noting before and after; a broken connection leaves it unanswered."""
+    """Send all at once, noting before and after; a broken connection leaves an assessment unanswered."""
 
     async def one(assessment: dict[str, Any]) -> None:
         journal.note_sent(assessment["assessment_id"])
@@ -144,7 +142,7 @@ async def test_killed_beside_a_commit_loses_and_doubles_nothing(
     definition, achievement_id = sample_achievement()
     todo = {each["assessment_id"]: each for each in assessments(achievement_id)}
     await killable.start(doom={"lane": lane, "side": side, "number": 1})
-    issuer = await sample_issuer(issuer_settings(killable), killable.folder)
+    issuer = await sample_issuer(issuer_settings(killable.folder), killable.folder)
     async with Provider(killable.address, issuer.token) as provider:
         await provider.publish_achievement(definition, achievement_id)
         partner.trust(await provider.subscribe(partner.url))
@@ -163,10 +161,3 @@ async def test_killed_beside_a_commit_loses_and_doubles_nothing(
         await check_exactly_once(connection, journal, revoked, mailbox, partner)
     finally:
         await connection.close()
-
-
-def issuer_settings(world: KillableWorld) -> IssuerSettings:
-    """Return the issuer's settings as the world wrote them down."""
-    settings = settings_from("issuer", read_environment(world.folder))
-    assert isinstance(settings, IssuerSettings)
-    return settings

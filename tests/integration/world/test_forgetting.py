@@ -1,4 +1,4 @@
-"""Forgetting a learner: the key goes, and with it every sealed byte; the log and the credential stay whole."""
+"""Forgetting a learner: the key goes, and with it every sealed byte; log and credential stay whole."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LEARNER = {"reference": "Z-1", "name": NAME, "email": EMAIL}
 
 async def test_an_erased_learner_is_forgotten_everywhere_and_the_copy_still_verifies(stage: Stage) -> None:
     facts = await stage.passed(learner=LEARNER)
-    document = (await stage.provider.fetch(facts["credential_url"])).content
+    document = (await stage.provider.fetch(facts["url"])).content
     await stage.provider.erase(await stage.provider.learner_id("Z-1"))
     await stage.settled()
-    assert (await stage.provider.fetch(facts["credential_url"])).status_code == 410
+    assert (await stage.provider.fetch(facts["url"])).status_code == 410
     verdict = await stage.provider.verify(document)
     assert verdict["verdict"] == "valid"
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 
+from services.demo.sample import SLUG
 from tests.integration.world.conftest import Stage
 
 
 async def test_a_passed_assessment_becomes_a_credential_that_verifies(stage: Stage) -> None:
     facts = await stage.passed()
-    answer = await stage.provider.fetch(facts["credential_url"])
+    answer = await stage.provider.fetch(facts["url"])
     assert answer.status_code == 200
     credential = answer.json()
-    assert credential["id"] == facts["credential_url"]
+    assert credential["id"] == facts["url"]
     assert credential["credentialSubject"]["achievement"]["achievementType"] == "MicroCredential"
     verdict = await stage.provider.verify(answer.content)
     assert verdict["verdict"] == "valid", verdict
@@ -20,13 +21,13 @@ async def test_a_passed_assessment_becomes_a_credential_that_verifies(stage: Sta
 
 async def test_what_is_signed_resolves_and_names_one_address(stage: Stage) -> None:
     facts = await stage.passed()
-    credential = (await stage.provider.fetch(facts["credential_url"])).json()
+    credential = (await stage.provider.fetch(facts["url"])).json()
     subject = credential["credentialSubject"]
     status = credential["credentialStatus"]["statusListCredential"]
     for url in (credential["id"], subject["achievement"]["id"], status):
         assert url.startswith(stage.world.address)
         assert (await stage.provider.fetch(url)).status_code == 200
-    profile = f"{stage.world.address}/issuers/{facts['issuer_id']}"
+    profile = f"{stage.world.address}/issuers/{SLUG}"
     assert (await stage.provider.fetch(profile)).json()["name"] == credential["issuer"]["name"]
     did = (await stage.provider.fetch(f"{profile}/did.json")).json()
     assert did["id"] == credential["issuer"]["id"]
@@ -52,7 +53,7 @@ async def test_a_partner_is_told_nothing_personal(stage: Stage) -> None:
 
 async def test_a_revocation_reaches_the_public_list_and_the_verdict(stage: Stage) -> None:
     facts = await stage.passed()
-    document = (await stage.provider.fetch(facts["credential_url"])).content
+    document = (await stage.provider.fetch(facts["url"])).content
     await stage.provider.revoke(facts["credential_id"], "misconduct")
     await stage.settled()
     verdict = await stage.provider.verify(document)
@@ -73,6 +74,6 @@ async def test_a_failed_assessment_leaves_no_credential(stage: Stage) -> None:
 
 async def test_the_public_document_names_nobody(stage: Stage) -> None:
     facts = await stage.passed()
-    document = (await stage.provider.fetch(facts["credential_url"])).content
+    document = (await stage.provider.fetch(facts["url"])).content
     assert b"Learner Number1" not in document
     assert b"learner1@example.org" not in document

@@ -1,0 +1,74 @@
+"""`microcred keys`: the API keys of a tenant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.running import Folder, database_of, run
+from services.issuer.handlers.api_keys import KEY_DAYS_MAX, create_api_key, list_api_keys, revoke_api_key
+from services.issuer.store import ApiKeyRow
+from shared.access import NewKey, Scope
+
+app = typer.Typer(
+    help="API keys: what may be done for a tenant. A key is shown once; only its SHA-256 is stored.",
+    no_args_is_help=True,
+)
+Slug = Annotated[str, typer.Argument(help="The issuer's slug.")]
+
+
+@app.command("create")
+def create(
+    slug: Slug,
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; give it again for each scope.")],
+    label: Annotated[str, typer.Option(help="What it is for, such as 'learning platform'.")] = "",
+    days: Annotated[int, typer.Option(min=1, max=KEY_DAYS_MAX, help="How long it is good.")] = 365,
+    data: Folder = None,
+) -> None:
+    """Make a key and print it, this once, on standard output."""
+    key = run(_create(slug, label, scope, days, data))
+    Console(stderr=True).print(
+        f"Key {key.prefix} of {slug}, good for {days} days. Keep it now: it is not stored."
+    )
+    typer.echo(key.token)
+
+
+@app.command("list")
+def show_all(slug: Slug, data: Folder = None) -> None:
+    """List the keys of an issuer, newest first."""
+    table = Table("prefix", "label", "scopes", "created", "expires", "revoked", expand=True)
+    for key in run(_list(slug, data)):
+        revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}"
+        dates = (f"{key.created_at:%Y-%m-%d}", f"{key.expires_at:%Y-%m-%d}", revoked)
+        table.add_row(key.prefix, key.label, "\n".join(key.scopes), *dates)
+    Console().print(table)
+
+
+@app.command("revoke")
+def revoke(
+    slug: Slug,
+    prefix: Annotated[str, typer.Argument(help="The key's eight characters, as 'list' shows them.")],
+    data: Folder = None,
+) -> None:
+    """End a key: every service refuses it within 5 s."""
+    run(_revoke(slug, prefix, data))
+    Console().print(f"Key {prefix} of {slug} is revoked.")
+
+
+async def _create(slug: str, label: str, scopes: list[Scope], days: int, data: Path | None) -> NewKey:
+    async with database_of("issuer", data) as database:
+        return await create_api_key(database, slug, label, scopes, days)
+
+
+async def _list(slug: str, data: Path | None) -> list[ApiKeyRow]:
+    async with database_of("issuer", data) as database:
+        return await list_api_keys(database, slug)
+
+
+async def _revoke(slug: str, prefix: str, data: Path | None) -> None:
+    async with database_of("issuer", data) as database:
+        await revoke_api_key(database, slug, prefix)

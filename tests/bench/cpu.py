@@ -1,0 +1,54 @@
+"""CPU time by who spent it: this process, its canonicalisation workers, PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import psutil
+
+MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds of CPU (user and system) and of wall-clock time."""
+
+    python: float
+    workers: float
+    postgres: float
+    wall: float
+
+    def since(self, before: Spent) -> Spent:
+        """Return what was spent after `before`."""
+        return Spent(
+            self.python - before.python,
+            self.workers - before.workers,
+            self.postgres - before.postgres,
+            self.wall - before.wall,
+        )
+
+    def each(self, number: int) -> tuple[float, float, float]:
+        """Return microseconds of CPU of Python, workers and PostgreSQL for one of `number`."""
+        per_one = MICROSECONDS / number
+        return self.python * per_one, self.workers * per_one, self.postgres * per_one
+
+
+def read(postmaster_pid: int) -> Spent:
+    """Return what was spent so far; PostgreSQL includes its backends that have ended."""
+    us = psutil.Process()
+    postmaster = psutil.Process(postmaster_pid)
+    servers = [postmaster, *postmaster.children(recursive=True)]
+    ended = postmaster.cpu_times()
+    postgres = sum(_own(process) for process in servers) + ended.children_user + ended.children_system
+    server_pids = {process.pid for process in servers}
+    workers = sum(_own(child) for child in us.children(recursive=True) if child.pid not in server_pids)
+    return Spent(_own(us), workers, postgres, time.perf_counter())
+
+
+def _own(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system

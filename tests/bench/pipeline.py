@@ -1,0 +1,188 @@
+"""Runs assessments through the house and measures: stage by stage, and end to end, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from services.demo.provider import Provider
+from services.demo.sample import issuer_settings, sample_achievement, sample_issuer
+from services.receivers import Mailbox
+from services.world import world_environment
+from shared.app import application, listening
+from shared.embedded import Cluster, free_port
+from tests.bench import cpu
+from tests.bench.worker import HOST, services_at_work
+
+ROOT = Path(__file__).parent.parent.parent
+SETTLE_WAIT_S = 1_800
+POLL_EVERY_S = 0.02
+STAGES = {
+    "assess (HTTP bulk in, decide, seal, append)": ("assessor", ()),
+    "issue (decide, reserve index, append)": ("issuer", ("issuer.issue",)),
+    "sign (render, lint, canonicalise, sign, check, append)": ("issuer", ("issuer.sign",)),
+    "announce (request notifications)": ("notifier", ("notifier.announce",)),
+}
+SETUP_LANES = (
+    "assessor.keep_achievements",
+    "assessor.keep_api_keys",
+    "issuer.keep_api_keys",
+    "notifier.keep_api_keys",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A provisioned installation with an issuer, a key and a published achievement, nothing running."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    cluster: Cluster
+    token: str
+    port: int
+
+    async def count(self, sql: str) -> int:
+        """Return the one number that `sql` gives, read as the superuser."""
+        connection = await asyncpg.connect(self.environment["BUS_DATABASE_URL"])
+        try:
+            return int(await connection.fetchval(sql))
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def prepared(suite: str) -> AsyncIterator[Bench]:
+    """Set up an installation that signs with `suite`."""
+    definition, achievement_id = sample_achievement()
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="microcred-bench-")))
+        mailbox = await stack.enter_async_context(Mailbox(folder / "mail"))
+        port = free_port()
+        overrides = {
+            **mailbox.settings(),
+            "CRYPTOSUITES": f'["{suite}"]',
+            "REQUESTS_PER_SECOND_MAX": "1000000",
+            "REQUESTS_BURST_MAX": "1000000",
+            "LOG_LEVEL": "ERROR",
+        }
+        environment, cluster = await stack.enter_async_context(world_environment(folder, port, overrides))
+        assert cluster is not None, "the bench needs an embedded PostgreSQL: unset DATABASE_URL"
+        names = ("assessor", "issuer", "verifier", "notifier")
+        async with (
+            services_at_work(environment, names) as house,
+            listening(application(house), HOST, port) as at,
+        ):
+            issuer = await sample_issuer(issuer_settings(folder), folder)
+            async with Provider(at, issuer.token) as provider:
+                await provider.publish_achievement(definition, achievement_id)
+            await house.settled(SETTLE_WAIT_S)
+        yield Bench(folder, environment, cluster, issuer.token, port)
+
+
+@asynccontextmanager
+async def fed(bench: Bench, number: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Yield a feeder with its rows made; a line on its standard input starts the upload."""
+    feeder = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.bench.feeder",
+        f"http://{HOST}:{bench.port}",
+        str(number),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert feeder.stdin is not None
+    assert feeder.stdout is not None
+    try:
+        feeder.stdin.write(f"{bench.token}\n".encode())
+        assert await feeder.stdout.readline() == b"ready\n"
+        yield feeder
+    finally:
+        if feeder.returncode is None:
+            feeder.kill()
+        await feeder.wait()
+
+
+async def start(feeder: asyncio.subprocess.Process) -> None:
+    """Let a feeder upload."""
+    assert feeder.stdin is not None
+    feeder.stdin.write(b"\n")
+    await feeder.stdin.drain()
+
+
+async def uploaded(feeder: asyncio.subprocess.Process, number: int) -> None:
+    """Wait for the end of the upload and check that everything passed."""
+    assert feeder.stdout is not None
+    passed = int(await feeder.stdout.readline())
+    assert passed == number, f"{passed} of {number} passed"
+
+
+async def by_stage(suite: str, number: int) -> dict[str, cpu.Spent]:
+    """Run `number` assessments through one stage after the other; return what each spent."""
+    spent: dict[str, cpu.Spent] = {}
+    async with prepared(suite) as bench:
+        for stage, (service, lanes) in STAGES.items():
+            kept = (*SETUP_LANES, *lanes)
+            async with services_at_work(bench.environment, [service], kept) as house:
+                if lanes:
+                    before = cpu.read(bench.cluster.pid)
+                    await house.settled(SETTLE_WAIT_S)
+                else:
+                    await house.settled(SETTLE_WAIT_S)
+                    async with fed(bench, number) as feeder, listening(application(house), HOST, bench.port):
+                        before = cpu.read(bench.cluster.pid)
+                        await start(feeder)
+                        await uploaded(feeder, number)
+                spent[stage] = cpu.read(bench.cluster.pid).since(before)
+        signed = await bench.count("SELECT count(*) FROM issuer.event WHERE type = 'credential.signed.v1'")
+        assert signed == number, f"{signed} of {number} signed"
+    return spent
+
+
+async def end_to_end(suite: str, number: int, processes: Sequence[Sequence[str]]) -> float:
+    """Return the seconds from the first byte of the upload to the last notification request."""
+    requested = "SELECT count(*) FROM notifier.event WHERE type = 'notification.requested.v1'"
+    async with prepared(suite) as bench, AsyncExitStack() as stack:
+        for place, names in enumerate(processes):
+            port = bench.port if place == 0 else free_port()
+            await stack.enter_async_context(_worker(bench, port, names))
+        feeder = await stack.enter_async_context(fed(bench, number))
+        began = time.perf_counter()
+        await start(feeder)
+        await uploaded(feeder, number)
+        async with asyncio.timeout(SETTLE_WAIT_S):
+            while await bench.count(requested) < number:  # noqa: ASYNC110 - other processes work
+                await asyncio.sleep(POLL_EVERY_S)
+        return time.perf_counter() - began
+
+
+@asynccontextmanager
+async def _worker(bench: Bench, port: int, names: Sequence[str]) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.bench.worker",
+        str(bench.folder),
+        str(port),
+        *names,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline() == b"ready\n", "a worker did not start"
+        yield
+    finally:
+        process.stdin.close()
+        await process.wait()

@@ -1,0 +1,60 @@
+"""Some services in a process of their own, for measuring: `python -m tests.bench.worker FOLDER PORT NAME…`.
+
+The courier does not run: letters and webhooks are requested and never sent, since receivers in Python would
+be what is measured. Prints `ready`; ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from services.starting import build, log_connections, settings_from
+from services.world import read_environment
+from shared.app import application, listening
+from shared.bus.local import LocalBus
+from shared.database import Database
+from shared.proofs.suites import SUITES
+from shared.service import Running, running
+from shared.telemetry import configure_logging
+from tests.bench import null_suite
+
+HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def services_at_work(
+    environment: Mapping[str, str], names: Sequence[str], lanes: Sequence[str] | None = None
+) -> AsyncIterator[Running]:
+    """Run the services `names` without their loops; of their lanes only `lanes`, if given."""
+    suites = {**SUITES, **null_suite.SUITES}
+    built = []
+    for name in names:
+        settings = settings_from(name, environment)
+        service = await (build(name, settings, suites=suites) if name == "issuer" else build(name, settings))
+        kept = tuple(lane for lane in service.subscriptions if lanes is None or lane.name in lanes)
+        built.append(replace(service, loops=(), subscriptions=kept))
+    log = await Database.open(environment["BUS_DATABASE_URL"], "bus_reader", log_connections(built))
+    async with running(built, LocalBus(log)) as house:
+        yield house
+
+
+async def main(folder: Path, port: int, names: Sequence[str]) -> None:
+    """Run until standard input ends."""
+    configure_logging("ERROR")
+    async with (
+        services_at_work(read_environment(folder), names) as house,
+        listening(application(house), HOST, port),
+    ):
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
