@@ -123,7 +123,7 @@ class Rig:
     ) -> Consumer:
         """Return a member of the rehearsed consumer.
 
-        `spoil` may raise what the handler shall raise; `after` is called in the transaction, behind its effects.
+        `spoil` may raise what the handler shall; `after` is called in the transaction, after its effects.
         """
 
         async def handle(batch: Sequence[Recorded], session: Session, _: Any) -> None:
