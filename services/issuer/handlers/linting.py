@@ -23,15 +23,14 @@ PLACEHOLDER = bytes(SIGNATURE_BYTES)
 
 
 def lint_badge(document: JsonObject, configs: Sequence[JsonObject]) -> None:
-    """Raise Invalid('document-refused') unless `document` with these proofs is an Open Badge 3.0."""
-    shaped = with_signatures(document, configs, [PLACEHOLDER] * len(configs))
-    reasons = vcdm.problems(shaped) + openbadge_schema.problems(shaped)
-    _refuse(shaped, reasons)
+    """Raise Invalid unless `document` with these proofs is an Open Badge 3.0 in strict JSON."""
+    shaped = _shaped(document, configs)
+    _refuse(shaped, vcdm.problems(shaped) + openbadge_schema.problems(shaped))
 
 
 def lint_credential(document: JsonObject, configs: Sequence[JsonObject]) -> None:
-    """Raise Invalid('document-refused') unless `document` is a verifiable credential of any type."""
-    shaped = with_signatures(document, configs, [PLACEHOLDER] * len(configs))
+    """Raise Invalid unless `document` is a verifiable credential of any type in strict JSON."""
+    shaped = _shaped(document, configs)
     _refuse(shaped, vcdm.problems(shaped))
 
 
@@ -42,6 +41,13 @@ def check_contexts(document: JsonObject, pinned: Sequence[PinnedContext]) -> Non
         raise Invalid("context-changed", "The contexts that the intent pins are not those in use now.")
 
 
+def _shaped(document: JsonObject, configs: Sequence[JsonObject]) -> JsonObject:
+    """The document as it will look, once it is sure that every JSON reader would read the same."""
+    shaped = with_signatures(document, configs, [PLACEHOLDER] * len(configs))
+    jsonld_safety.refuse_unsignable_input(shaped, contexts.PINNED)
+    return shaped
+
+
 def _refuse(shaped: JsonObject, reasons: list[str]) -> None:
     if len(document_bytes(shaped)) > CREDENTIAL_BYTES_MAX:
         reasons.append(f"$: the document is larger than {CREDENTIAL_BYTES_MAX} bytes")
@@ -49,7 +55,6 @@ def _refuse(shaped: JsonObject, reasons: list[str]) -> None:
         reasons.append("$: two objects have one id")
     if reasons:
         raise Invalid("document-refused", "The document breaks rules of its standards.", tuple(reasons))
-    jsonld_safety.refuse_unsignable_input(shaped, contexts.PINNED)
 
 
 def _shares_ids(document: JsonObject) -> bool:

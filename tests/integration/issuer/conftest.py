@@ -39,6 +39,7 @@ from tests.unit.issuer.samples import ASSESSMENT, DEFINITION, EMAIL, NAME, PROFI
 ROOT = Path(__file__).parents[3]
 META = Meta("operator:test", "c-1")
 SETTLE_WAIT_S = 60.0
+LOG_EVENTS_MAX = 100_000
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,8 @@ class Desk:
     async def log(self, *kinds: type[Event]) -> list[Recorded]:
         """Everything in the issuer's log, in order, of `kinds` if given."""
         async with self.database() as database, database.connection() as connection:
-            events = await read_after(connection, 0, 100_000, [kind.TYPE for kind in kinds] or None)
-        return events
+            types = [kind.TYPE for kind in kinds] or None
+            return await read_after(connection, 0, LOG_EVENTS_MAX, types)
 
     async def stream(self, slug: str, stream: str) -> list[Recorded]:
         """One stream of the issuer's log."""

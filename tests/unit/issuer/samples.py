@@ -114,7 +114,7 @@ HOLES = Holes(
     name_salt="f0e0d0c0b0a090807060504030201000",
 )
 
-KEY_ID = f"{DID}#z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
+KEY_ID = f"{DID}#z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd"
 
 ISSUED = CredentialIssued(
     credential_id="7f3c0000-0000-8000-8000-0000000000c1",
@@ -125,9 +125,7 @@ ISSUED = CredentialIssued(
     profile_version=1,
     renderer=1,
     contexts=tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in CONTEXTS),
-    proofs=(
-        PlannedProof(id="urn:uuid:2d5c0000-0000-5000-8000-000000000001", cryptosuite="eddsa-rdfc-2022"),
-    ),
+    proofs=(PlannedProof(id="urn:uuid:2d5c0000-0000-5000-8000-000000000001", cryptosuite="eddsa-rdfc-2022"),),
     key_id=KEY_ID,
     status=StatusEntry(list_id="9a9a0000-0000-8000-8000-00000000005a", index=73_115),
     created=datetime(2026, 5, 4, 10, 20, 30, 456_000, UTC),
