@@ -117,7 +117,7 @@ async def keep_keys(connection: Connection, rows: Sequence[KeyRow]) -> None:
 
 
 async def find_list(connection: Connection, list_id: str) -> ListRow | None:
-    """The kept version of a list, or None. The id is what a stranger sent: PostgreSQL sees it if it is one."""
+    """The kept version of a list, or None. PostgreSQL never sees an id that is not one."""
     if not LIST_ID.fullmatch(list_id):
         return None
     row = await connection.fetchrow(
