@@ -192,6 +192,7 @@ class _Stream:
                 f"A bulk submission may hold {self._limits.rows_max} rows; this and later ones were not read."
             )
             return self._report(Oversized("rows-too-many", message))
+        await self._wait_for_reader()
         reader = self._bulk.reader
         try:
             body = self._read(line)
@@ -216,11 +217,14 @@ class _Stream:
     async def _start(self, body: SubmissionBody) -> None:
         """Ask about a row as soon as there is room for one more."""
         await self._in_flight.acquire()
+        self._pending.append(asyncio.create_task(self._row(self._line, body)))
+        self._moved.set()
+
+    async def _wait_for_reader(self) -> None:
+        """Take in nothing more while too many results wait for a caller who does not read."""
         while self._unsent_bytes > UNSENT_BYTES_MAX:
             self._sent.clear()
             await self._sent.wait()
-        self._pending.append(asyncio.create_task(self._row(self._line, body)))
-        self._moved.set()
 
     async def _pay(self) -> None:
         """Spend one request of the API key's rate limit, waiting for it rather than refusing rows."""

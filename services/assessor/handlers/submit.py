@@ -10,10 +10,11 @@ twice in a batch is taken in order: the second finds what the first left.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from prometheus_client import Counter
+import prometheus_client
 
 from services.assessor import domain, projections
 from services.assessor.domain import Assessment, Facts, SubmitAssessment
@@ -27,7 +28,7 @@ from shared.errors import Conflict, Gone, Invalid, MicrocredError, Rejected
 from shared.eventstore import Append, Session
 from shared.vault import LearnerKeyOwner
 
-SUBMISSIONS = Counter(
+SUBMISSIONS = prometheus_client.Counter(
     "microcred_assessor_submissions_total", "Submitted assessments by what became of them", ["outcome"]
 )
 
@@ -44,8 +45,8 @@ class Submit:
         """Take a batch in a transaction of its own; answers stand in its order, and only after the commit."""
         async with self._database.session() as session:
             answers = await self.submit(batch, session)
-        for answer in answers:
-            SUBMISSIONS.labels(outcome_of(answer)).inc()
+        for outcome, number in Counter(map(outcome_of, answers)).items():
+            SUBMISSIONS.labels(outcome).inc(number)
         return answers
 
     async def submit(self, batch: Sequence[Submission], session: Session) -> list[Answer | MicrocredError]:

@@ -1,0 +1,93 @@
+"""Several processes at once: attempts are counted right, locks never meet head-on, batches cost the same.
+
+Each "process" is a Batcher on a pool of its own: what two machines would be to the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from services.assessor.api.submission import SubmissionBody
+from services.assessor.handlers.references import References
+from services.assessor.handlers.submission import Answer, Submission
+from services.assessor.handlers.submit import Submit
+from shared.batching import Batcher
+from shared.database import Database
+from shared.errors import Conflict
+from shared.eventstore import Meta
+from shared.vault import LearnerKeyOwner
+
+ALPHA = "alpha-academy"
+META = Meta("api-key:race", "race")
+LEARNERS = 60
+BATCH = 40
+
+
+def submission(body: Any, number: int, learner: int) -> Submission:
+    shape = SubmissionBody.model_validate(body(number, learner=body(learner)["learner"]))
+    return Submission(shape.command(ALPHA), META)
+
+
+async def race(world: Any, roles: Any, sides: list[list[Submission]]) -> list[Any]:
+    """Hand each side's submissions to a process of its own, all at once; return all answers and errors."""
+
+    async def side(commands: list[Submission]) -> list[Any]:
+        async with await Database.open(roles.dsn("assessor"), "assessor") as database:
+            key = world.master_key
+            submit = Submit(database, LearnerKeyOwner(key), References(key))
+            async with Batcher[Submission, Answer](submit.flush, BATCH) as batcher:
+                asked = (batcher.ask(ALPHA, command) for command in commands)
+                return await asyncio.gather(*asked, return_exceptions=True)
+
+    return [answer for answers in await asyncio.gather(*map(side, sides)) for answer in answers]
+
+
+async def test_attempts_are_counted_right_by_processes_that_meet_in_opposite_orders(
+    world: Any, body: Any, roles: Any
+) -> None:
+    """Six attempts a learner, three allowed; a deadlock or a lost race would answer with something else."""
+    forwards = [submission(body, number, number % LEARNERS) for number in range(3 * LEARNERS)]
+    backwards = [
+        submission(body, number, number % LEARNERS) for number in reversed(range(3 * LEARNERS, 6 * LEARNERS))
+    ]
+    answers = await race(world, roles, [forwards, backwards])
+    taken = [answer for answer in answers if isinstance(answer, Answer)]
+    refused = [answer for answer in answers if isinstance(answer, Conflict)]
+    others = [answer for answer in answers if not isinstance(answer, Answer | Conflict)]
+    assert others == []
+    assert len(refused) == 3 * LEARNERS
+    attempts = Counter((answer.learner_id, answer.attempt) for answer in taken)
+    assert len(attempts) == 3 * LEARNERS
+    assert {attempt for _, attempt in attempts} == {1, 2, 3}
+    assert len({answer.learner_id for answer in taken}) == LEARNERS
+
+
+async def test_one_id_sent_to_two_processes_at_once_is_one_assessment(
+    world: Any, body: Any, roles: Any
+) -> None:
+    same = [submission(body, number, number) for number in range(100)]
+    answers = await race(world, roles, [same, list(reversed(same)), same])
+    assert Counter(answer.repeated for answer in answers) == {False: 100, True: 200}
+    assert await world.count("SELECT count(*) FROM assessor.event") == 200
+
+
+async def test_a_batch_of_500_costs_no_more_statements_than_one_of_5(world: Any, body: Any) -> None:
+    submit = Submit(world.service.database, LearnerKeyOwner(world.master_key), References(world.master_key))
+
+    async def statements(first: int, last: int) -> list[str]:
+        seen: list[str] = []
+        async with world.service.database.session() as session:
+            with session.connection.query_logger(lambda record: seen.append(record.query)):
+                answers = await submit.submit(
+                    [submission(body, number, number % 200) for number in range(first, last)], session
+                )
+        assert all(isinstance(answer, Answer) for answer in answers)
+        return [query for query in seen if "pg_catalog" not in query and "'jit'" not in query]
+
+    few, many = await statements(0, 5), await statements(5, 505)
+    # Streams, bars, learners held and added, keys made, the append lock, events, attempts.
+    assert len(few) == 8, few
+    # And the keys and attempts of learners who are known already.
+    assert len(many) == 10, many
