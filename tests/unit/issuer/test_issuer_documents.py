@@ -31,7 +31,7 @@ from services.issuer.documents.signed import (
 from services.issuer.documents.status_list import ListFacts, render_status_list
 from services.issuer.handlers.linting import lint_badge, lint_credential
 from services.issuer.handlers.pages import DriftError, signed_bytes
-from shared.contracts.credentials import PlannedProof
+from shared.contracts.credentials import CredentialSigned, MadeProof, PlannedProof
 from shared.errors import Invalid
 from shared.keys import EnvelopeSigner, seal_seed
 from shared.proofs import openbadge_schema, vcdm
@@ -89,21 +89,21 @@ def minimal() -> CredentialFacts:
     )
 
 
+def planned_proof(number: int, suite: str) -> PlannedProof:
+    """A plan with a fixed id."""
+    return PlannedProof(id=f"urn:uuid:00000000-0000-5000-8000-00000000000{number}", cryptosuite=suite)
+
+
 def signed_document(
     facts: CredentialFacts, suites: tuple[str, ...]
-) -> tuple[dict[str, Any], tuple[Any, ...]]:
+) -> tuple[dict[str, Any], tuple[MadeProof, ...]]:
     """The credential signed by the key of a fixed seed, and the proofs as an event records them."""
     master = MasterKey(bytes(32))
     signer = EnvelopeSigner.open(master, seal_seed(master, bytes(range(32)), KEY_ID), KEY_ID)
     document = render_credential(RENDERER, facts)
-    planned = [
-        PlannedProof(id=f"urn:uuid:00000000-0000-5000-8000-00000000000{n}", cryptosuite=suite)
-        for n, suite in enumerate(suites)
-    ]
+    planned = [planned_proof(number, suite) for number, suite in enumerate(suites)]
     configs = proof_configs(document, planned, KEY_ID, facts.issued.created)
-    hashes = [
-        SUITES[suite].hash_data(document, config) for suite, config in zip(suites, configs, strict=True)
-    ]
+    hashes = [SUITES[str(config["cryptosuite"])].hash_data(document, config) for config in configs]
     signatures = signer.sign(hashes)
     return with_signatures(document, configs, signatures), made_proofs(planned, signatures)
 
@@ -191,18 +191,10 @@ def test_the_elements_that_the_eu_asks_for_can_be_read() -> None:
 
 def test_evidence_that_is_given_twice_stands_once() -> None:
     link = HOLES.assessment.evidence[0]
-    assessment = HOLES.assessment.model_copy(
-        update={"evidence": (link, link.model_copy(update={"name": "Again"}))}
-    )
-    facts = CredentialFacts(
-        ADDRESSES,
-        "oslo",
-        DID,
-        PROFILE,
-        DEFINITION,
-        ISSUED,
-        HOLES.model_copy(update={"assessment": assessment}),
-    )
+    again = link.model_copy(update={"name": "Again"})
+    assessment = HOLES.assessment.model_copy(update={"evidence": (link, again)})
+    holes = HOLES.model_copy(update={"assessment": assessment})
+    facts = CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, DEFINITION, ISSUED, holes)
     evidence: Any = render_credential(RENDERER, facts)["evidence"]
     assert [each.get("name") for each in evidence] == ["Assessment", "The analysis"]
 
@@ -229,10 +221,8 @@ def test_proofs_stand_at_the_end_and_signing_again_gives_the_same_bytes() -> Non
     assert len(signatures_of(made)[0]) == 64
 
 
-def recorded(facts: CredentialFacts) -> Any:
+def recorded(facts: CredentialFacts) -> CredentialSigned:
     """The credential.signed of `facts`."""
-    from shared.contracts.credentials import CredentialSigned
-
     document, made = signed_document(facts, ("eddsa-rdfc-2022",))
     return CredentialSigned(
         credential_id=ISSUED.credential_id,
@@ -250,10 +240,8 @@ def recorded(facts: CredentialFacts) -> Any:
 
 
 def planned_as_signed(facts: CredentialFacts) -> CredentialFacts:
-    planned = (
-        PlannedProof(id="urn:uuid:00000000-0000-5000-8000-000000000000", cryptosuite="eddsa-rdfc-2022"),
-    )
-    issued = facts.issued.model_copy(update={"proofs": planned})
+    """`facts` with the plan that `recorded` carries out."""
+    issued = facts.issued.model_copy(update={"proofs": (planned_proof(0, "eddsa-rdfc-2022"),)})
     return CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, facts.definition, issued, facts.holes)
 
 
@@ -309,7 +297,7 @@ def test_lint_refuses_evidence_that_borrows_the_id_of_another_part(url: str) -> 
 @pytest.mark.parametrize("text", ["bell \x07", "delete \x7f", "lone \ud800"])
 def test_lint_refuses_characters_that_processors_write_differently(text: str) -> None:
     definition = DEFINITION.model_construct(**{**dict(DEFINITION), "description": text})
-    with pytest.raises((Invalid, orjson.JSONEncodeError)):
+    with pytest.raises(Invalid):
         linted(CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, definition, ISSUED, HOLES))
 
 
@@ -323,14 +311,8 @@ def test_whatever_a_submitter_writes_is_either_a_valid_badge_or_refused(
     name: str, narrative: str, score: int
 ) -> None:
     learner = samples.ASSESSMENT.learner.model_construct(name=name, email=EMAIL)
-    assessment = HOLES.assessment.model_construct(
-        **{
-            **dict(HOLES.assessment),
-            "learner": learner,
-            "narrative": narrative,
-            "score_percent": f"{score / 100:.2f}",
-        }
-    )
+    written = {"learner": learner, "narrative": narrative, "score_percent": f"{score / 100:.2f}"}
+    assessment = HOLES.assessment.model_construct(**{**dict(HOLES.assessment), **written})
     holes = HOLES.model_construct(assessment=assessment, email_salt="0" * 32, name_salt="1" * 32)
     facts = CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, DEFINITION, ISSUED, holes)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_no_key_gives_two_slots_one_index(key: bytes, slots: set[int]) -> None:
 @given(st.binary(min_size=32, max_size=32))
 def test_neighbours_in_time_are_no_neighbours_in_the_list(key: bytes) -> None:
     indexes = [permuted(key, slot) for slot in range(64)]
-    steps = [abs(one - other) for one, other in zip(indexes, indexes[1:], strict=False)]
+    steps = [abs(one - other) for one, other in pairwise(indexes)]
     assert sum(step > CAPACITY // 64 for step in steps) > len(steps) // 2
 
 
