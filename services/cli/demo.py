@@ -40,9 +40,9 @@ def demo(
 ) -> None:
     """Do the whole job on a made-up cohort and tell the story of one learner.
 
-    Starts an embedded PostgreSQL and all four services in this process, publishes a micro-credential, assesses
-    every row of the cohort, issues and signs a credential for each pass, tells learners and a partner, then
-    revokes one credential and shows that everybody can see it. Everything lives in a temporary folder.
+    Starts an embedded PostgreSQL and all four services in this process, publishes a micro-credential,
+    assesses every row of the cohort, issues and signs a credential for each pass, tells learners and a
+    partner, then revokes one credential and shows that everybody can see it. Everything lives in a temporary folder.
     """
     configure_logging("ERROR")
     console = Console(stderr=as_json, highlight=False)

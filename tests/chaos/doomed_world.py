@@ -2,7 +2,8 @@
 
 SPEC is JSON: folder, port, overrides (settings as variables), and optionally `doom`: a consumer's name (or
 `assessor.submit` and `notifier.courier`, which claim nothing), the side of the commit (`before` or `after`),
-and the number of its transaction, from 1. The process ends by SIGKILL, as a power cut would end it. Prints `listening` once requests are answered.
+and the number of its transaction, from 1. The process ends by SIGKILL, as a power cut would end it.
+Prints `listening` once requests are answered.
 
 The program under test has no such switch: this file wraps the one function that opens transactions.
 """

@@ -21,6 +21,7 @@ from services.demo.provider import Provider
 from services.demo.sample import issuer_settings, sample_achievement, sample_assessment, sample_issuer
 from services.receivers import Mailbox, PartnerEndpoint
 from services.world import read_environment
+from shared.clock import ordered_uuid
 from shared.errors import MicrocredError
 from tests.chaos.conftest import KillableWorld
 from tests.chaos.journal import Journal
@@ -139,7 +140,8 @@ async def test_killed_beside_a_commit_loses_and_doubles_nothing(
     mailbox: Mailbox,
     partner: PartnerEndpoint,
 ) -> None:
-    definition, achievement_id = sample_achievement()
+    definition, _ = sample_achievement()
+    achievement_id = str(ordered_uuid())
     todo = {each["assessment_id"]: each for each in assessments(achievement_id)}
     await killable.start(doom={"lane": lane, "side": side, "number": 1})
     issuer = await sample_issuer(issuer_settings(killable.folder), killable.folder)
