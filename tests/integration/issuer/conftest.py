@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from services.issuer.handlers.api_keys import create_api_key
 from services.issuer.handlers.tenants import create_issuer
+from services.issuer.projections import project
 from services.issuer.service import build
 from services.issuer.settings import IssuerSettings
 from shared import clock, sealing
@@ -95,8 +96,6 @@ class Desk:
         self, slug: str = "oslo", definition: AchievementDefinition = DEFINITION, version: int = 1
     ) -> str:
         """Publish an achievement past the API, by its event alone."""
-        from services.issuer.projections import project
-
         event = AchievementPublished(
             achievement_id=str(clock.ordered_uuid()),
             version=version,
@@ -169,10 +168,13 @@ class Desk:
         async with self.database() as database, database.connection() as connection:
             return (await load(connection, [(slug, stream)]))[(slug, stream)]
 
+    async def passed(self) -> list[Recorded]:
+        """The assessor's passed assessments, in order."""
+        async with self.assessor.connection() as connection:
+            return await read_after(connection, 0, LOG_EVENTS_MAX, [AssessmentPassed.TYPE])
+
     async def append(self, slug: str, version: int, events: Sequence[Event]) -> list[Recorded]:
         """Write events into the issuer's log past its handlers, and project them."""
-        from services.issuer.projections import project
-
         async with self.database() as database, database.session() as session:
             recorded = await session.append([Append(slug, events[0].stream, version, tuple(events), META)])
             await project(session.connection, recorded)
@@ -203,11 +205,26 @@ async def desk(roles: Roles, tmp_path: Path) -> AsyncIterator[Desk]:
         yield desk
 
 
+async def take(service: Service, lane: str, batch: Sequence[Recorded]) -> None:
+    """Run one batch through a lane as its consumer would, without the inbox."""
+    subscription = next(each for each in service.subscriptions if each.name == lane)
+    prepared = await subscription.prepare(batch) if subscription.prepare is not None else None
+    async with service.database.session() as session:
+        await subscription.handle(batch, session, prepared)
+
+
+@asynccontextmanager
+async def opened(service: Service) -> AsyncIterator[Service]:
+    """The resources of a service whose lanes the test runs itself."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(service.database)
+        for resource in service.resources:
+            await stack.enter_async_context(resource)
+        yield service
+
+
 def client(house: Running, token: str | None = None) -> httpx2.AsyncClient:
     """A client of the process's HTTP application."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     transport = httpx2.ASGITransport(app=application(house), raise_app_exceptions=False)
     return httpx2.AsyncClient(transport=transport, base_url="https://badges.example.edu", headers=headers)
-
-
-__all__ = ["SETTLE_WAIT_S", "Desk", "Learner", "client"]
