@@ -30,7 +30,7 @@ from shared.errors import Unavailable
 from shared.eventstore import Session
 from shared.eventstore.log import Connection, decode_meta
 
-LEASE_S = 10.0
+LEASE_S = 3.0
 RENEWALS_A_LEASE = 3
 SCAN_POSITIONS_MAX = 100_000
 LAG_RECORDS_MAX = 100_000
