@@ -64,8 +64,8 @@ async def fetch(
     history = await session.load(stream_of(command) for command in commands)
     states = {key: domain.replay(item.event for item in past) for key, past in history.items()}
     known = Known(states, await _prospects(commands, states, session, references))
-    await _map_learners(commands, known, session, keys)
-    await _count_attempts(commands, known, session)
+    met_before = await _map_learners(commands, known, session, keys)
+    await _count_attempts(commands, known, met_before, session)
     return known
 
 
@@ -116,8 +116,11 @@ def _prospect(
 
 async def _map_learners(
     commands: Sequence[SubmitAssessment], known: Known, session: Session, keys: LearnerKeyOwner
-) -> None:
-    """Hold or make the row and the key of each learner whom a new id names first."""
+) -> set[Reference]:
+    """Hold or make the row and the key of each learner whom a new id names first.
+
+    Returns the references that were known before.
+    """
     first: dict[StreamKey, Reference] = {}
     for place, prospect in known.prospects.items():
         if isinstance(prospect, Judged):
@@ -136,6 +139,7 @@ async def _map_learners(
         new_refs = [(ref[0], learner_id) for ref, learner_id in fresh.items()]
         known.keys |= await keys.create(session.connection, new_refs)
     known.learners = learners | fresh
+    return known.learners.keys() - fresh.keys()
 
 
 async def _read_keys(
@@ -150,11 +154,13 @@ async def _read_keys(
     return await keys.read(session.connection, wanted) if wanted else {}
 
 
-async def _count_attempts(commands: Sequence[SubmitAssessment], known: Known, session: Session) -> None:
+async def _count_attempts(
+    commands: Sequence[SubmitAssessment], known: Known, met_before: set[Reference], session: Session
+) -> None:
     """Read the attempts taken; the learners' rows are held, so that nobody else is taking one."""
     wanted = {
         (prospect.reference[0], known.learners[prospect.reference], commands[place].achievement_id)
         for place, prospect in known.prospects.items()
-        if isinstance(prospect, Judged) and prospect.reference in known.learners
+        if isinstance(prospect, Judged) and prospect.reference in met_before
     }
     known.attempts = await store.attempts_taken(session.connection, wanted) if wanted else {}
