@@ -244,6 +244,9 @@ ODD: dict[str, Odd] = {
     "a did:key for an issuer with a web address": Odd(
         as_bytes(ISSUER.sign(badge(issuer="https://north.example"))), **KEY, code="KEY_NOT_OF_ISSUER"
     ),
+    "a did:web that is not at hand and not the issuer's": Odd(
+        as_bytes(WEB.sign(badge(ISSUER))), **KEY, code="KEY_NOT_OF_ISSUER"
+    ),
     "a did:key for an issuer with a did:web": Odd(
         as_bytes(ISSUER.sign(badge(issuer=WEB_DID))), **KEY, code="KEY_NOT_OF_ISSUER"
     ),
@@ -350,6 +353,9 @@ ODD: dict[str, Odd] = {
     "a list by somebody else": Odd(as_bytes(GOOD), **LIST, status_list=status_list(OTHER)),
     "a list signed by somebody else": Odd(
         as_bytes(GOOD), **LIST, status_list=status_list(OTHER, issuer=ISSUER.did)
+    ),
+    "revoked in a list that is forged": Odd(
+        as_bytes(GOOD), **LIST, status_list=status_list(OTHER, revoked=[INDEX], issuer=ISSUER.did)
     ),
     "a list that was altered": Odd(
         as_bytes(GOOD), **LIST, status_list=status_list().replace(b"300000", b"300001")
