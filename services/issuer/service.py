@@ -50,8 +50,8 @@ async def build(
     `suites` are the proof suites that settings.cryptosuites may name; `signing_keys` finds the private keys.
     Raises Invalid for a suite that is not there or a master key file that cannot be used, and Unavailable.
     """
-    chosen = {name: suites[name] for name in settings.cryptosuites if name in suites}
-    if len(chosen) < len(settings.cryptosuites):
+    chosen = settings.cryptosuites
+    if len(set(chosen) & suites.keys()) < len(chosen):
         raise Invalid("cryptosuite-unknown", "CRYPTOSUITES names a suite that is not there, or one twice.")
     master_key = MasterKey.from_file(settings.master_key_file)
     connections_max = settings.database_connections_max
@@ -60,16 +60,15 @@ async def build(
 
     addresses = Addresses(settings.public_url)
     learner_keys = LearnerKeys(vault, master_key)
-    workers = CanonicalWorkers(settings.canonical_processes, suites=chosen)
+    # Every suite and not only the chosen: an intent is signed as it was planned, whatever is set by then.
+    workers = CanonicalWorkers(settings.canonical_processes, suites=suites)
     keys = signing_keys if signing_keys is not None else SigningKeys(master_key)
     rendering = Rendering(addresses, learner_keys)
-    terms = ListTerms(
-        addresses, settings.cryptosuites, settings.status_list_validity, settings.status_list_ttl_ms
-    )
+    terms = ListTerms(addresses, chosen, settings.status_list_validity, settings.status_list_ttl_ms)
     lists = StatusLists(terms, workers.hash_data, keys)
-    issuing = Issue(database, learner_keys, TenantSecrets(master_key), lists, settings.cryptosuites)
+    issuing = Issue(database, learner_keys, TenantSecrets(master_key), lists, chosen)
     signing = Sign(database, learner_keys, rendering, keys, workers.hash_data)
-    achievements = Achievements(database, addresses, workers.hash_data, settings.cryptosuites)
+    achievements = Achievements(database, addresses, workers.hash_data, chosen)
     refreshing = RefreshLists(
         database,
         lists,
