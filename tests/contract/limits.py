@@ -1,0 +1,128 @@
+"""The limits of the house that no other tool checks: `python tests/contract/limits.py`, also run as a test.
+
+Files stay within LINES_MAX, functions within FUNCTION_LINES_MAX; every setting says what it is for; nothing
+is left for later, no module is a drawer for odds and ends, and no address of a package registry stands
+anywhere (where packages come from is the business of whoever installs them).
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+TEXT_BYTES_MAX = 2 << 20
+
+CODE = ("services", "shared")
+LEFT_OUT = {"node_modules", "dist", "build", "var", "__pycache__"}
+"""Folders that hold no source; those whose name begins with a dot are left out too, save OWN_HIDDEN."""
+OWN_HIDDEN = {".ci", ".github"}
+
+LATER = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+DRAWERS = re.compile(r"(?:^|_)(?:managers?|helpers?|utils?|utilities|commons?|base|misc)(?:_|$)")
+REGISTRIES = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.com|maven\.apache\.org/maven2|repo1?\.maven"
+    r"|proxy\.golang\.org|crates\.io|--(?:extra-)?index-url[ =]+\S",
+    re.IGNORECASE,
+)
+
+
+def sources(project: Path) -> Iterator[Path]:
+    """Every file of the project that people write."""
+    folders = [project]
+    while folders:
+        for entry in sorted(folders.pop().iterdir()):
+            if entry.is_symlink() or entry.name in LEFT_OUT or entry.name.endswith(".egg-info"):
+                continue
+            if entry.is_dir():
+                if not entry.name.startswith(".") or entry.name in OWN_HIDDEN:
+                    folders.append(entry)
+            elif entry.stat().st_size <= TEXT_BYTES_MAX:
+                yield entry
+
+
+def modules(project: Path) -> list[Path]:
+    """The Python files of services and shared."""
+    return sorted(file for folder in CODE for file in (project / folder).rglob("*.py"))
+
+
+def too_long(project: Path) -> Iterator[str]:
+    """Files and functions beyond their limits."""
+    for file in modules(project):
+        text = file.read_text("utf-8")
+        name = file.relative_to(project)
+        if (lines := text.count("\n")) > LINES_MAX:
+            yield f"{name}: {lines} lines, {LINES_MAX} at most"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LINES_MAX:
+                    yield f"{name}:{node.lineno}: {node.name} has {lines} lines, {FUNCTION_LINES_MAX} at most"
+
+
+def without_docstring(project: Path) -> Iterator[str]:
+    """Modules that do not say what they are."""
+    for file in modules(project):
+        text = file.read_text("utf-8")
+        if text.strip() and ast.get_docstring(ast.parse(text)) is None:
+            yield f"{file.relative_to(project)}: no docstring says what it is"
+
+
+def drawers(project: Path) -> Iterator[str]:
+    """Modules and folders named after no idea."""
+    for file in modules(project):
+        name = file.relative_to(project)
+        if any(DRAWERS.search(part) for part in (*name.parts[:-1], name.stem)):
+            yield f"{name}: its name says nothing of its one idea"
+
+
+def forbidden_words(project: Path) -> Iterator[str]:
+    """Work left for later, and addresses of package registries."""
+    for file in sources(project):
+        try:
+            lines = file.read_text("utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        written_here = file.suffix in {".py", ".md", ".toml", ".yaml", ".yml", ".sql", ".sh", ""}
+        for number, line in enumerate(lines, start=1):
+            where = f"{file.relative_to(project)}:{number}"
+            if written_here and LATER.search(line):
+                yield f"{where}: left for later"
+            if REGISTRIES.search(line):
+                yield f"{where}: the address of a package registry"
+
+
+def undescribed_settings(project: Path) -> Iterator[str]:
+    """Settings that do not say what they are for."""
+    if str(project) not in sys.path:
+        sys.path.insert(0, str(project))
+    from shared.settings import Settings
+
+    files = [project / "shared" / "settings.py", *sorted((project / "services").glob("*/settings.py"))]
+    for file in files:
+        module = importlib.import_module(".".join(file.relative_to(project).with_suffix("").parts))
+        for each in vars(module).values():
+            if isinstance(each, type) and issubclass(each, Settings) and each.__module__ == module.__name__:
+                for name, field in each.model_fields.items():
+                    if not (field.description or "").strip():
+                        yield f"{file.relative_to(project)}: {each.__name__}.{name} has no description"
+
+
+CHECKS = (too_long, without_docstring, drawers, forbidden_words, undescribed_settings)
+
+
+def faults(project: Path = PROJECT) -> Iterable[str]:
+    """Every breach of a limit, one line each."""
+    return [fault for check in CHECKS for fault in check(project)]
+
+
+if __name__ == "__main__":
+    found = list(faults())
+    print("\n".join(found) or "within the limits")
+    sys.exit(bool(found))
