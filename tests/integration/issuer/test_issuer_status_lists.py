@@ -1,4 +1,4 @@
-"""Status lists: no shared bit, no list named before it stands, no revocation lost, all rebuilt from events."""
+"""Status lists: no shared bit, none named before it stands, no revocation lost, all rebuilt from events."""
 
 from __future__ import annotations
 
