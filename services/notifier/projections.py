@@ -33,16 +33,10 @@ FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[])
   AS r (issuer_id, credential_id, revoked_at, reason)
 WHERE c.issuer_id = r.issuer_id AND c.credential_id = r.credential_id AND c.revoked_at IS NULL
 """
-OPENED = """
-INSERT INTO delivery (issuer_id, notification_id, channel, lane, about, event_id, credential_id, learner_id,
-                      subscription_id, state, attempts_max, due_at, requested_at)
-SELECT issuer_id, notification_id, channel, issuer_id || '/' || coalesce(subscription_id::text, channel),
-       about, event_id, credential_id, learner_id, subscription_id, 'due', $1, requested_at, requested_at
-FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[],
-            $10::timestamptz[])
-  AS rows (issuer_id, notification_id, channel, about, event_id, credential_id, learner_id, subscription_id,
-           requested_at)
-"""
+DELIVERY_COLUMNS: Final = (
+    *("issuer_id", "notification_id", "channel", "lane", "about", "event_id", "credential_id", "learner_id"),
+    *("subscription_id", "state", "attempts_max", "due_at", "requested_at"),
+)
 
 
 async def forget_credentials(connection: Connection) -> None:
@@ -94,21 +88,29 @@ async def known_credentials(
 
 
 async def open_deliveries(connection: Connection, requested: Sequence[Recorded]) -> None:
-    """Add a delivery, due at once, for each notification.requested that was just appended."""
-    asked = [
-        (each.issuer_id, each.event) for each in requested if isinstance(each.event, NotificationRequested)
-    ]
-    if asked:
-        await connection.execute(
-            OPENED,
+    """Add a delivery, due at once, for each notification.requested that was just appended.
+
+    Copied rather than inserted: that takes half the time of encoding a dozen arrays. A delivery that is there
+    already breaks the transaction, since the notification's stream would have to be older than its row.
+    """
+    rows = [
+        (
+            each.issuer_id,
+            event.notification_id,
+            event.channel,
+            f"{each.issuer_id}/{event.subscription_id or event.channel}",
+            event.about,
+            event.event_id,
+            event.credential_id,
+            event.learner_id,
+            event.subscription_id,
+            "due",
             ATTEMPTS_MAX,
-            [issuer_id for issuer_id, _ in asked],
-            [event.notification_id for _, event in asked],
-            [event.channel for _, event in asked],
-            [event.about for _, event in asked],
-            [event.event_id for _, event in asked],
-            [event.credential_id for _, event in asked],
-            [event.learner_id for _, event in asked],
-            [event.subscription_id for _, event in asked],
-            [event.requested_at for _, event in asked],
+            event.requested_at,
+            event.requested_at,
         )
+        for each in requested
+        if isinstance(event := each.event, NotificationRequested)
+    ]
+    if rows:
+        await connection.copy_records_to_table("delivery", records=rows, columns=DELIVERY_COLUMNS)

@@ -8,6 +8,7 @@ the house here; the courier carries what is due.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import reduce
 from typing import Any, Final
 
@@ -15,12 +16,21 @@ import structlog
 from prometheus_client import Counter
 
 from services.notifier import projections, subscription_store
-from services.notifier.domain import Fact, Listener, Notification, decide_request, evolve, notifications_of
+from services.notifier.domain import (
+    UNKNOWN,
+    Fact,
+    Listener,
+    Notification,
+    decide_request,
+    evolve,
+    notifications_of,
+)
 from shared.bus.consumer import Subscription
 from shared.contracts.credentials import CredentialRevoked, CredentialSigned
 from shared.contracts.learners import LearnerErased
 from shared.contracts.notifications import NotificationRequested
 from shared.eventstore import Append, Meta, Recorded, Session
+from shared.eventstore.log import StreamKey
 from shared.vault import LearnerKeys, LearnerRef
 
 ANNOUNCE: Final = "notifier.announce"
@@ -61,16 +71,15 @@ class Announcements:
         listeners = await subscription_store.listeners(
             session.connection, (issuer_id for issuer_id, _, _ in facts)
         )
-        wanted = self._wanted(facts, listeners, prepared, session)
-        history = await session.load((issuer_id, each.stream) for issuer_id, each, _ in wanted)
-        states = {key: _state(past) for key, past in history.items()}
+        wanted = _wanted(facts, listeners, prepared, session.at)
+        history = await session.load(place for place, _, _ in wanted)
+        states = {place: _state(past) for place, past in history.items()}
         appends = []
-        for issuer_id, request, meta in wanted:
-            key = (issuer_id, request.stream)
-            events = tuple(decide_request(states[key], request))
+        for place, request, meta in wanted:
+            events = tuple(decide_request(states[place], request))
             if events:
-                appends.append(Append(issuer_id, request.stream, len(history[key]), events, meta))
-                states[key] = evolve(states[key], request)  # a bus may hand out one record twice in a batch
+                appends.append(Append(*place, len(history[place]), events, meta))
+                states[place] = evolve(states[place], request)  # a bus may hand out a record twice in a batch
         requested = await session.append(appends)
         await projections.keep_credentials(session.connection, batch)
         await projections.open_deliveries(session.connection, requested)
@@ -100,22 +109,6 @@ class Announcements:
             facts.append((each.issuer_id, fact, meta))
         return facts
 
-    def _wanted(
-        self,
-        facts: Sequence[tuple[str, Fact, Meta]],
-        listeners: Mapping[str, Sequence[Listener]],
-        keys: Mapping[LearnerRef, bytes | None],
-        session: Session,
-    ) -> list[tuple[str, NotificationRequested, Meta]]:
-        wanted = []
-        for issuer_id, fact, meta in facts:
-            known = keys.get((issuer_id, fact.learner_id)) is not None
-            if not known:
-                SKIPPED.labels("learner-erased").inc()
-            for request in notifications_of(fact, known, listeners.get(issuer_id, ()), session.at):
-                wanted.append((issuer_id, request, meta))
-        return wanted
-
     async def forget(self, batch: Sequence[Recorded], _session: Session, _: Any) -> None:
         """Take learner.erased: letters that are still due find no key from now on, and are given up."""
         for each in batch:
@@ -123,8 +116,25 @@ class Announcements:
                 self._keys.forget((each.issuer_id, each.event.learner_id))
 
 
+def _wanted(
+    facts: Sequence[tuple[str, Fact, Meta]],
+    listeners: Mapping[str, Sequence[Listener]],
+    keys: Mapping[LearnerRef, bytes | None],
+    at: datetime,
+) -> list[tuple[StreamKey, NotificationRequested, Meta]]:
+    """Return every notification that the facts call for, with the stream it belongs to."""
+    wanted = []
+    for issuer_id, fact, meta in facts:
+        known = keys.get((issuer_id, fact.learner_id)) is not None
+        if not known:
+            SKIPPED.labels("learner-erased").inc()
+        for request in notifications_of(fact, known, listeners.get(issuer_id, ()), at):
+            wanted.append(((issuer_id, request.stream), request, meta))
+    return wanted
+
+
 def _state(past: Sequence[Recorded]) -> Notification:
-    return reduce(evolve, (recorded.event for recorded in past), Notification())
+    return reduce(evolve, (recorded.event for recorded in past), UNKNOWN) if past else UNKNOWN
 
 
 def _skip(reason: str, recorded: Recorded) -> None:

@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Counter
 
 from services.notifier import store, subscription_store
-from services.notifier.domain import Attempt, Notification, decide_outcome, evolve, next_attempt_at
+from services.notifier.domain import UNKNOWN, Attempt, decide_outcome, evolve, next_attempt_at
 from services.notifier.messages import happened_at
 from services.notifier.outcomes import ENDPOINT_GONE, Delivered, Outcome, TryLater
 from services.notifier.store import DeliveryRef, DeliveryState, Held, Settled, Standing
@@ -88,7 +88,7 @@ def _decide(
 ) -> None:
     held, standing = attempted.held, standings[attempted.ref]
     past = history[(held.issuer_id, STREAM + held.notification_id)]
-    state = reduce(evolve, (recorded.event for recorded in past), Notification())
+    state = reduce(evolve, (recorded.event for recorded in past), UNKNOWN)
     current = (standing.state, standing.holder, standing.attempts) == ("held", held.holder, held.attempts)
     attempt = Attempt(held.notification_id, held.attempts, held.attempts_max, current)
     events = tuple(decide_outcome(state, attempt, attempted.outcome, session.at))

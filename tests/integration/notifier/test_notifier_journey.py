@@ -88,7 +88,39 @@ async def test_facts_heard_again_ask_for_nothing_new(open_town: Any, partner: Pa
     async with open_town() as town:  # everything is read again, and nothing is remembered but the log
         await town.settled()
         assert await town.feed.told() == told_once
+        assert await town.feed.admin.fetch("SELECT * FROM notifier.dead_letter") == []
         assert len(town.mailbox.messages) == len(partner.received) == 3
+
+
+UNCOMMITTED = """
+CREATE SEQUENCE notifier.failures;
+GRANT USAGE ON SEQUENCE notifier.failures TO notifier;
+CREATE FUNCTION notifier.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  PERFORM nextval('notifier.failures');
+  RAISE EXCEPTION 'cancelled at commit' USING ERRCODE = 'query_canceled';
+END $$;
+CREATE CONSTRAINT TRIGGER uncommitted AFTER INSERT ON notifier.event DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION notifier.fail();
+"""
+
+
+async def test_nothing_is_due_before_the_announcement_is_committed(
+    town: Any, partner: PartnerEndpoint, until: Any
+) -> None:
+    await town.subscribe(partner)
+    await town.feed.admin.execute(UNCOMMITTED)
+    await town.feed.sign(await town.feed.learner())
+
+    async def failed_twice() -> bool:
+        return bool(await town.feed.admin.fetchval("SELECT last_value > 1 FROM notifier.failures"))
+
+    await until(failed_twice)
+    assert await town.feed.rows() == []
+    assert len(partner.received) == len(town.mailbox.messages) == 0
+    await town.feed.admin.execute("DROP TRIGGER uncommitted ON notifier.event")
+    await town.settled()
+    assert len(partner.received) == len(town.mailbox.messages) == 1
+    assert await town.feed.told() == ["requested"] * 2 + ["sent"] * 2
 
 
 async def test_a_revocation_of_what_was_never_signed_is_told_to_nobody(
