@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from shared.embedded import find
+from shared.telemetry import configure_logging
 from tests.bench import cpu, machine, null_suite
 from tests.bench.pipeline import by_stage, end_to_end
 
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="end-to-end runs of each suite")
     parser.add_argument("--dry", action="store_true", help="print only, leave docs/PERFORMANCE.md alone")
     options = parser.parse_args()
+    configure_logging("ERROR")
     figures = uvloop.run(measure(options.scale, options.rounds))
     text = page(figures, machine.description(find().version))
     print(text)

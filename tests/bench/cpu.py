@@ -34,15 +34,18 @@ class Spent:
         return self.python * per_one, self.workers * per_one, self.postgres * per_one
 
 
-def read(postmaster_pid: int) -> Spent:
-    """Return what was spent so far; PostgreSQL includes its backends that have ended."""
+def read(postmaster_pid: int, not_ours: int = 0) -> Spent:
+    """Return what was spent so far; PostgreSQL includes its backends that have ended.
+
+    `not_ours` is the id of a child process that does none of the house's work, such as the uploading client.
+    """
     us = psutil.Process()
     postmaster = psutil.Process(postmaster_pid)
     servers = [postmaster, *postmaster.children(recursive=True)]
     ended = postmaster.cpu_times()
     postgres = sum(_own(process) for process in servers) + ended.children_user + ended.children_system
-    server_pids = {process.pid for process in servers}
-    workers = sum(_own(child) for child in us.children(recursive=True) if child.pid not in server_pids)
+    others = {not_ours, *(process.pid for process in servers)}
+    workers = sum(_own(child) for child in us.children(recursive=True) if child.pid not in others)
     return Spent(_own(us), workers, postgres, time.perf_counter())
 
 

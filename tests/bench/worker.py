@@ -1,4 +1,4 @@
-"""Some services in a process of their own, for measuring: `python -m tests.bench.worker FOLDER PORT NAME…`.
+"""Some services in a process of their own, for measuring: `python -m tests.bench.worker PORT NAME…`.
 
 The courier does not run: letters and webhooks are requested and never sent, since receivers in Python would
 be what is measured. Prints `ready`; ends when its standard input does.
@@ -7,16 +7,15 @@ be what is measured. Prints `ready`; ends when its standard input does.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import uvloop
 
 from services.starting import build, log_connections, settings_from
-from services.world import read_environment
 from shared.app import application, listening
 from shared.bus.local import LocalBus
 from shared.database import Database
@@ -45,11 +44,11 @@ async def services_at_work(
         yield house
 
 
-async def main(folder: Path, port: int, names: Sequence[str]) -> None:
-    """Run until standard input ends."""
+async def main(port: int, names: Sequence[str]) -> None:
+    """Run until standard input ends; the settings are in the environment."""
     configure_logging("ERROR")
     async with (
-        services_at_work(read_environment(folder), names) as house,
+        services_at_work(os.environ, names) as house,
         listening(application(house), HOST, port),
     ):
         print("ready", flush=True)
@@ -57,4 +56,4 @@ async def main(folder: Path, port: int, names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
+    uvloop.run(main(int(sys.argv[1]), sys.argv[2:]))
