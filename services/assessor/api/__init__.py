@@ -87,6 +87,7 @@ def _submission_routes(
 
     @router.post(
         BULK_PATH,
+        status_code=status.HTTP_200_OK,
         openapi_extra=BULK_DOCS,
         response_class=DuplexResponse,
         responses={200: {"model": BulkResult, "content": {NDJSON: {}}, "description": "A result a row."}},

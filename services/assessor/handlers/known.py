@@ -125,7 +125,7 @@ async def _map_learners(
     for place, prospect in known.prospects.items():
         if isinstance(prospect, Judged):
             first.setdefault(stream_of(commands[place]), prospect.reference)
-    named = set(first.values())
+    named = dict.fromkeys(first.values())
     learners = await store.lock_learners(session.connection, named) if named else {}
     known.keys = await _read_keys(learners, known.states, session, keys)
     forgotten = [ref for ref, learner_id in learners.items() if (ref[0], learner_id) not in known.keys]

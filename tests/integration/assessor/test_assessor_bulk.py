@@ -161,8 +161,12 @@ async def test_results_stream_out_while_rows_still_stream_in(world: Any, body: A
 
 
 async def test_a_caller_who_reads_only_at_the_end_gets_everything(world: Any, body: Any) -> None:
-    """More is sent and answered than sockets hold, by a client that sends all before it reads."""
-    sent = ndjson([{"assessment_id": "A-1", "padding": "x" * 1_000}] * 16_000 + [body(1)])
+    """More is sent and answered than sockets hold, by a client that sends all before it reads.
+
+    The first 3,000 rows are taken, so that the body also arrives while the intake waits for answers.
+    """
+    good = [body(number) for number in range(3_000)]
+    sent = ndjson(good + [{"assessment_id": "A-1", "padding": "x" * 1_000}] * 16_000 + [body(3_000)])
     async with (
         listening(application(world.house), "127.0.0.1", 0) as address,
         httpx2.AsyncClient(base_url=address, timeout=60) as client,
@@ -173,8 +177,8 @@ async def test_a_caller_who_reads_only_at_the_end_gets_everything(world: Any, bo
         }
         answer = await client.post("/assessor/assessments/bulk", content=sent, headers=headers)
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert [line["line"] for line in lines] == list(range(1, 16_002))
-    assert lines[-1]["outcome"] == "passed"
+    assert [line["line"] for line in lines] == list(range(1, 19_002))
+    assert [line["outcome"] for line in lines] == ["passed"] * 3_000 + ["rejected"] * 16_000 + ["passed"]
 
 
 async def test_a_declared_length_past_the_limit_is_refused_before_anything(world: Any) -> None:
