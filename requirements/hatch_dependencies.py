@@ -11,4 +11,5 @@ class DependenciesFromRunIn(MetadataHookInterface):
     def update(self, metadata: dict[str, object]) -> None:
         """Set `dependencies` to the lines of run.in that are not comments."""
         lines = (Path(self.root) / "requirements" / "run.in").read_text(encoding="utf-8").splitlines()
-        metadata["dependencies"] = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        named = (line.strip() for line in lines)
+        metadata["dependencies"] = [name for name in named if name and not name.startswith("#")]

@@ -42,7 +42,8 @@ def demo(
 
     Starts an embedded PostgreSQL and all four services in this process, publishes a micro-credential,
     assesses every row of the cohort, issues and signs a credential for each pass, tells learners and a
-    partner, then revokes one credential and shows that everybody can see it. Everything lives in a temporary folder.
+    partner, then revokes one credential and shows that everybody can see it. All of it lives in a temporary
+    folder.
     """
     configure_logging("ERROR")
     console = Console(stderr=as_json, highlight=False)
