@@ -1,0 +1,193 @@
+"""API keys: who holds a good one may do what its scopes say, for one tenant, until it ends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared import access, clock
+from shared.access import Access, NewKey, Scope, api_key_subscription, keep_api_keys, new_key
+from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked
+from shared.database import Database
+from shared.errors import Forbidden, Unauthenticated
+from shared.eventstore import Append, Meta, Recorded
+
+META = Meta("operator:cli", "c-1")
+READ = Scope.CREDENTIALS_READ
+
+
+def created(key: NewKey, ends_in: timedelta = timedelta(days=1), *scopes: Scope) -> ApiKeyCreated:
+    at = clock.now()
+    return ApiKeyCreated(
+        prefix=key.prefix,
+        sha256=key.sha256,
+        label="a test",
+        scopes=tuple(scopes or (READ,)),
+        created_at=at,
+        expires_at=at + ends_in,
+    )
+
+
+async def heard(database: Database, tenant: str, *events: ApiKeyCreated | ApiKeyRevoked) -> list[Recorded]:
+    """Project events as the lane `keep_api_keys` does."""
+    async with database.session() as session:
+        recorded = await session.append(
+            [Append(tenant, f"test-{clock.ordered_uuid()}", 0, (event,), META) for event in events]
+        )
+        await keep_api_keys(recorded, session, None)
+    return recorded
+
+
+async def test_a_good_key_speaks_for_its_tenant_and_names_its_actor(issuer: Database) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key, timedelta(days=1), READ, Scope.CREDENTIALS_REVOKE))
+    caller = await Access(issuer).caller(f"Bearer {key.token}", READ)
+    assert caller.issuer_id == "acme"
+    assert caller.actor == f"api-key:{key.prefix}"
+    assert caller.scopes == {READ, Scope.CREDENTIALS_REVOKE}
+
+
+async def test_a_scheme_is_read_in_any_case(issuer: Database) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key))
+    assert (await Access(issuer).caller(f"bearer {key.token}", READ)).prefix == key.prefix
+
+
+@pytest.mark.parametrize("scope", [scope for scope in Scope if scope is not READ])
+async def test_a_good_key_without_the_scope_is_forbidden(issuer: Database, scope: Scope) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key))
+    with pytest.raises(Forbidden) as refusal:
+        await Access(issuer).caller(f"Bearer {key.token}", scope)
+    assert scope.value in refusal.value.message
+
+
+async def test_every_bad_key_gets_the_same_answer(issuer: Database) -> None:
+    good, expired, revoked = new_key(), new_key(), new_key()
+    await heard(
+        issuer,
+        "acme",
+        created(good),
+        created(expired, timedelta(seconds=-1)),
+        created(revoked),
+        ApiKeyRevoked(prefix=revoked.prefix, revoked_at=clock.now()),
+    )
+    unknown = new_key()
+    guessed = good.token[:-1] + ("A" if good.token[-1] != "A" else "B")
+    answers = set()
+    for token in (expired.token, revoked.token, unknown.token, guessed):
+        with pytest.raises(Unauthenticated) as refusal:
+            await Access(issuer).caller(f"Bearer {token}", READ)
+        answers.add((refusal.value.code, refusal.value.message))
+    assert answers == {("key-refused", "The API key is unknown, expired or revoked.")}
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer secret",
+        "Bearer mc_abcdefgh",
+        "Bearer mc_abcdefgh_",
+        "Bearer mc_abcdefgh_" + "x" * 44,
+        "Bearer mc_abcdefgh_" + "x" * 42 + "é",
+        "Bearer mc_ABCDEFGH_" + "x" * 43,
+        "Bearer mc_abcdefgh_" + "x" * 43 + "\n",
+        "Basic mc_abcdefgh_" + "x" * 43,
+        "Bearer " + "mc_" * 10_000,
+    ],
+)
+async def test_what_is_no_key_is_refused_before_the_database_is_asked(
+    issuer: Database, authorization: str | None
+) -> None:
+    await issuer.close()
+    with pytest.raises(Unauthenticated) as refusal:
+        await Access(issuer).caller(authorization, READ)
+    assert refusal.value.code == "key-missing"
+
+
+async def test_a_revocation_is_in_effect_when_the_cache_ends(
+    issuer: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key))
+    access_of_service = Access(issuer)
+    await access_of_service.caller(f"Bearer {key.token}", READ)
+    await heard(issuer, "acme", ApiKeyRevoked(prefix=key.prefix, revoked_at=clock.now()))
+    assert access.CACHE_S_MAX < 5.0
+    later = access.time.monotonic() + access.CACHE_S_MAX
+    monkeypatch.setattr(access.time, "monotonic", lambda: later)
+    with pytest.raises(Unauthenticated):
+        await access_of_service.caller(f"Bearer {key.token}", READ)
+
+
+async def test_an_expiry_is_in_effect_even_while_the_key_is_cached(
+    issuer: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key, timedelta(minutes=1)))
+    access_of_service = Access(issuer)
+    await access_of_service.caller(f"Bearer {key.token}", READ)
+
+    def in_a_minute() -> datetime:
+        return datetime.fromtimestamp(clock.datetime.now(clock.UTC).timestamp() + 60, clock.UTC)
+
+    monkeypatch.setattr(access.clock, "now", in_a_minute)
+    with pytest.raises(Unauthenticated):
+        await access_of_service.caller(f"Bearer {key.token}", READ)
+
+
+async def test_another_tenant_cannot_revoke_a_key(issuer: Database) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key))
+    await heard(issuer, "other", ApiKeyRevoked(prefix=key.prefix, revoked_at=clock.now()))
+    assert (await Access(issuer).caller(f"Bearer {key.token}", READ)).issuer_id == "acme"
+
+
+async def test_another_tenant_cannot_take_over_a_prefix(issuer: Database) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key))
+    await heard(issuer, "other", created(key))
+    assert (await Access(issuer).caller(f"Bearer {key.token}", READ)).issuer_id == "acme"
+
+
+async def test_keys_made_and_revoked_in_one_batch_end_revoked_and_a_replay_changes_nothing(
+    issuer: Database,
+) -> None:
+    key = new_key()
+    recorded = await heard(
+        issuer, "acme", created(key), ApiKeyRevoked(prefix=key.prefix, revoked_at=clock.now())
+    )
+    async with issuer.session() as session:
+        await keep_api_keys(recorded, session, None)
+    with pytest.raises(Unauthenticated):
+        await Access(issuer).caller(f"Bearer {key.token}", READ)
+
+
+async def test_only_hashes_are_stored(issuer: Database) -> None:
+    key = new_key()
+    await heard(issuer, "acme", created(key))
+    async with issuer.connection() as connection:
+        stored = await connection.fetchval(
+            "SELECT string_agg(k::text, '') || (SELECT string_agg(convert_from(data, 'UTF8'), '') FROM event)"
+            " FROM api_key k"
+        )
+    assert key.prefix in stored
+    assert key.sha256 in stored
+    assert key.token.split("_", 2)[2] not in stored
+
+
+def test_a_key_holds_256_random_bits_and_its_representation_holds_none() -> None:
+    keys = {new_key() for _ in range(50)}
+    assert len({key.token for key in keys}) == 50
+    for key in keys:
+        assert access.TOKEN.fullmatch(key.token)
+        assert key.token.split("_", 2)[2] not in repr(key)
+
+
+def test_every_service_has_the_lane_under_its_own_name() -> None:
+    assert api_key_subscription("verifier").name == "verifier.keep_api_keys"
