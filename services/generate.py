@@ -15,13 +15,12 @@ from pathlib import Path
 import uvloop
 
 from services import SERVICES
-from services.starting import build, settings_class, settings_from, variable_names
+from services.starting import built_services, settings_class, settings_from, variable_names
 from services.world import world_environment
 from shared.app import public_app, service_app
 from shared.contracts.event import Event
 from shared.contracts.registry import EVENTS
 from shared.contracts.topics import TOPICS
-from shared.database import Database
 from shared.provision import provisioning_script
 from shared.service import Service
 from shared.settings import Settings
@@ -96,11 +95,16 @@ def _settings_table(kind: type[Settings], without: set[str]) -> list[str]:
         if variable in without:
             continue
         facts = kind.model_fields[field]
-        default = "required" if facts.is_required() else f"`{facts.get_default(call_default_factory=True)}`"
+        default = "required" if facts.is_required() else f"`{_written(facts.default)}`"
         lines.append(
             f"| `{variable}` | {default} | {(facts.description or '').replace('|', chr(92) + '|')} |"
         )
     return lines
+
+
+def _written(default: object) -> str:
+    """Return a default as its variable would hold it."""
+    return json.dumps(default) if isinstance(default, tuple) else str(default)
 
 
 def generated(services: Sequence[Service]) -> dict[Path, str]:
@@ -126,14 +130,9 @@ def _json(value: object) -> str:
 async def _built() -> dict[Path, str]:
     with tempfile.TemporaryDirectory(prefix="microcred-generate-") as folder:
         async with world_environment(Path(folder), PORT, MAIL, durable=False) as (environment, _):
-            services = [await build(name, settings_from(name, environment)) for name in SERVICES]
-            try:
+            settings = {name: settings_from(name, environment) for name in SERVICES}
+            async with built_services(settings) as services:
                 return generated(services)
-            finally:
-                for service in services:
-                    opened = [service.database, *service.resources]
-                    for database in (each for each in opened if isinstance(each, Database)):
-                        await database.close()
 
 
 def main(arguments: Sequence[str]) -> int:

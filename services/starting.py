@@ -77,14 +77,28 @@ async def build(name: str, settings: Settings, **replacements: Any) -> Service:
 
 
 @asynccontextmanager
+async def built_services(
+    settings: Mapping[str, Settings], replacements: Mapping[str, Mapping[str, Any]] | None = None
+) -> AsyncIterator[list[Service]]:
+    """Build the services named in `settings`; whatever databases they opened are closed when the block ends."""
+    async with AsyncExitStack() as stack:
+        built: list[Service] = []
+        for name, own in settings.items():
+            service = await build(name, own, **(replacements or {}).get(name, {}))
+            for opened in (service.database, *service.resources):
+                if isinstance(opened, Database):
+                    stack.push_async_callback(opened.close)
+            built.append(service)
+        yield built
+
+
+@asynccontextmanager
 async def running_services(
     settings: Mapping[str, Settings], replacements: Mapping[str, Mapping[str, Any]] | None = None
 ) -> AsyncIterator[Running]:
     """Build and run the services named in `settings` on the local bus until the block ends."""
     async with AsyncExitStack() as stack:
-        built: list[Service] = []
-        for name, own in settings.items():
-            built.append(await build(name, own, **(replacements or {}).get(name, {})))
+        built = await stack.enter_async_context(built_services(settings, replacements))
         log_dsn = next(iter(settings.values())).bus_database_url.get_secret_value()
         bus = LocalBus(await Database.open(log_dsn, LOG_READER, connections_max=log_connections(built)))
         yield await stack.enter_async_context(running(built, bus))

@@ -29,11 +29,6 @@ class Settings(BaseSettings):
         " `https://credentials.example.edu`. It stands in everything that is signed and can never change."
         " With https issuers are `did:web`; with http (development only) they are `did:key`."
     )
-    master_key_file: Path = Field(
-        description="A file of 32 random bytes that only its owner may read. Learners' keys, signing keys and"
-        " webhook secrets lie encrypted under it: without it nothing can be signed or read. Keep it apart"
-        " from the database's backups."
-    )
     bus: Literal["local"] = Field(
         default="local", description="What carries events: `local` reads the event tables of one PostgreSQL."
     )
@@ -68,3 +63,13 @@ class Settings(BaseSettings):
         if self.environment == "production" and not self.public_url.startswith("https://"):
             raise ValueError("PUBLIC_URL must be https in production; ENVIRONMENT=development allows http")
         return self
+
+
+class KeyHolderSettings(Settings):
+    """What a service that holds secrets needs besides. The verifier, which strangers reach, is none."""
+
+    master_key_file: Path = Field(
+        description="A file of 32 random bytes that only its owner may read. Learners' keys, signing keys and"
+        " webhook secrets lie encrypted under it: without it nothing can be signed or read. Keep it apart"
+        " from the database's backups."
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from shared.settings import Settings
+from shared.settings import KeyHolderSettings
 
 
-class AssessorSettings(Settings):
+class AssessorSettings(KeyHolderSettings):
     """What the assessor needs to know."""
 
     database_url: SecretStr = Field(

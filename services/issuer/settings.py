@@ -7,10 +7,10 @@ from typing import Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
-from shared.settings import Settings
+from shared.settings import KeyHolderSettings
 
 
-class IssuerSettings(Settings):
+class IssuerSettings(KeyHolderSettings):
     """Settings of the issuer."""
 
     database_url: SecretStr = Field(

@@ -12,10 +12,10 @@ from services.notifier.channels import SmtpSettings
 from services.notifier.internet_message import mail_address
 from shared.errors import Invalid
 from shared.outbound import OutboundLimits
-from shared.settings import Settings
+from shared.settings import KeyHolderSettings
 
 
-class NotifierSettings(Settings):
+class NotifierSettings(KeyHolderSettings):
     """What the notifier needs to know besides the settings of every service."""
 
     database_url: SecretStr = Field(
@@ -113,7 +113,7 @@ class NotifierSettings(Settings):
                 raise ValueError("SMTP_ENCRYPTION=none is for a relay on this machine; use starttls or tls")
         return self
 
-    model_config = Settings.model_config | {"validate_default": True}
+    model_config = KeyHolderSettings.model_config | {"validate_default": True}
 
     @property
     def relay(self) -> SmtpSettings:
