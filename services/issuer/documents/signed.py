@@ -35,14 +35,6 @@ def proof_configs(
     ]
 
 
-def made_proofs(planned: Sequence[PlannedProof], signatures: Sequence[bytes]) -> tuple[MadeProof, ...]:
-    """What credential.signed records: each planned proof with its 64-byte signature as multibase text."""
-    return tuple(
-        MadeProof(id=plan.id, cryptosuite=plan.cryptosuite, proof_value=multikey.encode_multibase(signature))
-        for plan, signature in zip(planned, signatures, strict=True)
-    )
-
-
 def with_signatures(
     document: JsonObject, configs: Sequence[JsonObject], signatures: Sequence[bytes]
 ) -> JsonObject:
@@ -50,6 +42,21 @@ def with_signatures(
     for config, signature in zip(configs, signatures, strict=True):
         document = dataintegrity.with_proof(document, config, signature)
     return document
+
+
+def made_proofs(document: JsonObject) -> tuple[MadeProof, ...]:
+    """What credential.signed records of a document with proofs: their ids, suites and multibase values."""
+    return tuple(
+        MadeProof.model_validate(
+            {"id": proof["id"], "cryptosuite": proof["cryptosuite"], "proof_value": proof["proofValue"]}
+        )
+        for proof in _proofs(document)
+    )
+
+
+def _proofs(document: JsonObject) -> list[JsonObject]:
+    proofs = document["proof"]
+    return [proof for proof in proofs if isinstance(proof, dict)] if isinstance(proofs, list) else []
 
 
 def signatures_of(made: Sequence[MadeProof]) -> list[bytes]:

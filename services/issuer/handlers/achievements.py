@@ -19,7 +19,7 @@ from services.issuer.documents.credential import (
     render_credential,
 )
 from services.issuer.documents.signed import proof_configs
-from services.issuer.handlers.linting import lint_badge
+from services.issuer.handlers.linting import lint_sample
 from services.issuer.handlers.proving import Hash
 from services.issuer.handlers.retrying import retrying
 from services.issuer.projections import project
@@ -28,7 +28,13 @@ from shared import clock
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished
 from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, StatusEntry
 from shared.contracts.issuers import IssuerProfile
-from shared.contracts.sealed import SealedAssessment, SealedLearner, SealedResult
+from shared.contracts.sealed import (
+    EVIDENCE_LINKS_MAX,
+    SealedAssessment,
+    SealedEvidence,
+    SealedLearner,
+    SealedResult,
+)
 from shared.database import Database
 from shared.errors import Invalid, NotFound
 from shared.eventstore import Append, Meta
@@ -121,7 +127,7 @@ class Achievements:
         if tenant is None or profile is None:
             raise NotFound("issuer-unknown", "There is no such issuer.")
         document, configs = self._sample(tenant, profile[1], achievement_id, definition)
-        lint_badge(document, configs)
+        lint_sample(document, configs)
         for config in configs:
             answers = await self._hash_data(str(config["cryptosuite"]), [(document, config)])
             for answer in answers:
@@ -164,7 +170,7 @@ class Achievements:
 
 
 def _holes(definition: AchievementDefinition) -> Holes:
-    """A learner who reached the first level of every criterion."""
+    """A learner who reached the first level of every criterion, with as much beside it as there may be."""
     results = tuple(
         SealedResult(
             criterion_id=criterion.id,
@@ -184,5 +190,10 @@ def _holes(definition: AchievementDefinition) -> Holes:
         assessor="Sample",
         supervision="none",
         identity_check="none",
+        evidence=tuple(
+            SealedEvidence(url=f"https://example.org/{number}", name="Sample", description="Sample")
+            for number in range(EVIDENCE_LINKS_MAX)
+        ),
+        narrative="Sample",
     )
     return Holes(assessment=assessment, email_salt="0" * 32, name_salt="0" * 32)

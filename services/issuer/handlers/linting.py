@@ -1,78 +1,88 @@
 """What may be signed: judged on the whole document with its planned proofs, before a private key is touched.
 
 A signature cannot be taken back, so every rule that a verifier holds us to is held here first: the VCDM's
-structure, the official Open Badges schema, strict JSON, the pinned contexts, and one object to an id (two
-objects of one id would be one node to an RDF signature, and their members could change places under it).
-That no term is dropped is found out while hashing (`proving`), also before the key.
+structure, the official Open Badges schema, the characters and the size of strict JSON, the pinned contexts,
+and one object to an id (two objects of one id would be one node to an RDF signature, and their members could
+change places under it). Characters and ids are judged on the very bytes that will be served, which costs a
+tenth of a walk through the values. That no term is dropped is found out while hashing (`proving`), also
+before the key; and once for all credentials of an achievement, when it is published (`lint_sample`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Sequence
 
-from services.issuer.documents.signed import document_bytes, with_signatures
+import orjson
+
+from services.issuer.documents.signed import document_bytes
 from shared.contracts.credentials import PinnedContext
 from shared.errors import Invalid
 from shared.proofs import contexts, jsonld_safety, openbadge_schema, vcdm
-from shared.proofs.multikey import SIGNATURE_BYTES
+from shared.proofs.multikey import SIGNATURE_BYTES, encode_multibase
 from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject, JsonValue
 
 CREDENTIAL_BYTES_MAX = DOCUMENT_BYTES_MAX
-PLACEHOLDER = bytes(SIGNATURE_BYTES)
+PLACEHOLDER = encode_multibase(bytes(SIGNATURE_BYTES))
 """Stands for the signatures to come: the schema judges their shape."""
+
+# The escapes that compact JSON has for control characters other than tab and the ends of lines, and DEL. A
+# backslash that is itself escaped can make them appear: then the expression decides.
+_SUSPECTS = (rb"\u", rb"\b", rb"\f", b"\x7f")
+_FORBIDDEN = re.compile(rb"(?<!\\)(?:\\\\)*\\[ubf]|\x7f")
+_ID = b'"id":"'
+"""Begins an id, and cannot stand within a text, whose quotes are escaped."""
 
 
 def lint_badge(document: JsonObject, configs: Sequence[JsonObject]) -> None:
-    """Raise Invalid unless `document` with these proofs is an Open Badge 3.0 in strict JSON."""
+    """Raise Invalid('document-refused') unless `document` with these proofs is an Open Badge 3.0."""
     shaped = _shaped(document, configs)
-    _refuse(shaped, vcdm.problems(shaped) + openbadge_schema.problems(shaped))
+    _refuse(shaped, lambda: vcdm.problems(shaped) + openbadge_schema.problems(shaped))
 
 
 def lint_credential(document: JsonObject, configs: Sequence[JsonObject]) -> None:
-    """Raise Invalid unless `document` is a verifiable credential of any type in strict JSON."""
+    """Raise Invalid('document-refused') unless `document` is a verifiable credential of any type."""
     shaped = _shaped(document, configs)
-    _refuse(shaped, vcdm.problems(shaped))
+    _refuse(shaped, lambda: vcdm.problems(shaped))
+
+
+def lint_sample(document: JsonObject, configs: Sequence[JsonObject]) -> None:
+    """Like `lint_badge`, and Invalid where depth, number of values, numbers or absent values are refused."""
+    jsonld_safety.refuse_unsignable_input(_shaped(document, configs), contexts.PINNED)
+    lint_badge(document, configs)
 
 
 def check_contexts(document: JsonObject, pinned: Sequence[PinnedContext]) -> None:
     """Raise Invalid('context-changed') unless the document's contexts are the pinned bytes, in order."""
-    ours = [PinnedContext(url=str(url), sha256=contexts.digest(str(url))) for url in _many(document)]
-    if ours != list(pinned):
+    ours = [(str(url), contexts.digest(str(url))) for url in _many(document["@context"])]
+    if ours != [(context.url, context.sha256) for context in pinned]:
         raise Invalid("context-changed", "The contexts that the intent pins are not those in use now.")
 
 
 def _shaped(document: JsonObject, configs: Sequence[JsonObject]) -> JsonObject:
-    """The document as it will look, once it is sure that every JSON reader would read the same."""
-    shaped = with_signatures(document, configs, [PLACEHOLDER] * len(configs))
-    jsonld_safety.refuse_unsignable_input(shaped, contexts.PINNED)
-    return shaped
+    return {**document, "proof": [{**config, "proofValue": PLACEHOLDER} for config in configs]}
 
 
-def _refuse(shaped: JsonObject, reasons: list[str]) -> None:
-    if len(document_bytes(shaped)) > CREDENTIAL_BYTES_MAX:
+def _refuse(shaped: JsonObject, problems: Callable[[], list[str]]) -> None:
+    try:
+        data = document_bytes(shaped)
+    except orjson.JSONEncodeError as cause:
+        raise _refusal(["$: holds what JSON cannot write"]) from cause
+    reasons = []
+    if len(data) > CREDENTIAL_BYTES_MAX:
         reasons.append(f"$: the document is larger than {CREDENTIAL_BYTES_MAX} bytes")
-    if _shares_ids(shaped):
+    if any(suspect in data for suspect in _SUSPECTS) and _FORBIDDEN.search(data):
+        reasons.append("$: a string holds a control character")
+    ids = [part.partition(b'"')[0] for part in data.split(_ID)[1:]]
+    if len(set(ids)) < len(ids):
         reasons.append("$: two objects have one id")
-    if reasons:
-        raise Invalid("document-refused", "The document breaks rules of its standards.", tuple(reasons))
+    if reasons or (reasons := problems()):
+        raise _refusal(reasons)
 
 
-def _shares_ids(document: JsonObject) -> bool:
-    ids = list(_ids(document))
-    return len(set(ids)) < len(ids)
+def _refusal(reasons: Sequence[str]) -> Invalid:
+    return Invalid("document-refused", "The document breaks rules of its standards.", tuple(reasons))
 
 
-def _ids(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(identifier := value.get("id"), str):
-            yield identifier
-        for child in value.values():
-            yield from _ids(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _ids(child)
-
-
-def _many(document: JsonObject) -> list[JsonValue]:
-    value = document["@context"]
+def _many(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else [value]

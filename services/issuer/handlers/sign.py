@@ -181,7 +181,7 @@ def _signing(
 ) -> domain.Signing:
     document = with_signatures(draft.document, draft.configs, signatures)
     return domain.Signing(
-        proofs=made_proofs(fact.issued.proofs, signatures),
+        proofs=made_proofs(document),
         document_sha256=digest(document_bytes(document)),
         achievement_name=fact.definition.name,
         issuer_name=fact.profile.name,

@@ -34,7 +34,7 @@ from services.issuer.handlers.pages import DriftError, signed_bytes
 from shared.contracts.credentials import CredentialSigned, MadeProof, PlannedProof
 from shared.errors import Invalid
 from shared.keys import EnvelopeSigner, seal_seed
-from shared.proofs import openbadge_schema, vcdm
+from shared.proofs import openbadge_schema, strictjson, vcdm
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.rdfc import Canonicaliser
 from shared.proofs.suites import SUITES
@@ -105,7 +105,8 @@ def signed_document(
     configs = proof_configs(document, planned, KEY_ID, facts.issued.created)
     hashes = [SUITES[str(config["cryptosuite"])].hash_data(document, config) for config in configs]
     signatures = signer.sign(hashes)
-    return with_signatures(document, configs, signatures), made_proofs(planned, signatures)
+    signed = with_signatures(document, configs, signatures)
+    return signed, made_proofs(signed)
 
 
 GOLDEN_DOCUMENTS: dict[str, Callable[[], Any]] = {
@@ -299,6 +300,31 @@ def test_lint_refuses_characters_that_processors_write_differently(text: str) ->
     definition = DEFINITION.model_construct(**{**dict(DEFINITION), "description": text})
     with pytest.raises(Invalid):
         linted(CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, definition, ISSUED, HOLES))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.characters(codec="utf-8"),
+            st.sampled_from(["\\", "\x00", "\x07", "\x08", "\x0c", "\x7f", "\n", "u", "b", '"id":"x"']),
+        ),
+        max_size=30,
+    ).map("".join)
+)
+@settings(max_examples=500, deadline=None)
+def test_lint_refuses_exactly_the_characters_that_strict_json_refuses(text: str) -> None:
+    document: Any = {**render_credential(RENDERER, FACTS), "name": f"n{text}"}
+    try:
+        strictjson.check(document)
+        allowed = True
+    except Invalid:
+        allowed = False
+    try:
+        lint_badge(document, proof_configs(document, ISSUED.proofs, KEY_ID, ISSUED.created))
+        passed = True
+    except Invalid:
+        passed = False
+    assert passed == allowed
 
 
 @given(
