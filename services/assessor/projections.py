@@ -30,6 +30,15 @@ KEEP_ACHIEVEMENTS = """
 INSERT INTO achievement (issuer_id, achievement_id, version, definition)
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[]::jsonb[]) ON CONFLICT DO NOTHING
 """
+FORGET_ALL = """
+LOCK TABLE attempt, achievement, api_key IN SHARE ROW EXCLUSIVE MODE;
+DELETE FROM attempt; DELETE FROM achievement; DELETE FROM api_key
+"""
+
+
+async def forget_all(connection: Connection) -> None:
+    """Empty the read models for a replay. Readers see the old rows until it commits; writers wait."""
+    await connection.execute(FORGET_ALL)
 
 
 async def count_attempts(connection: Connection, batch: Sequence[Recorded]) -> None:

@@ -40,6 +40,7 @@ class World:
 
     house: Running
     service: Service
+    settings: AssessorSettings
     issuer: Database
     admin: asyncpg.Connection
     master_key: MasterKey
@@ -169,7 +170,7 @@ async def world(roles: Any, tmp_path: Path) -> AsyncIterator[World]:
                     transport=httpx2.ASGITransport(app=application(house)), base_url="http://assessor"
                 ) as client,
             ):
-                world = World(house, service, issuer, admin, master_key, client)
+                world = World(house, service, settings, issuer, admin, master_key, client)
                 for tenant in (ALPHA, BETA):
                     await world.publish(tenant)
                     world.keys[tenant] = await world.authorize(
