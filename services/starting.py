@@ -80,7 +80,7 @@ async def build(name: str, settings: Settings, **replacements: Any) -> Service:
 async def built_services(
     settings: Mapping[str, Settings], replacements: Mapping[str, Mapping[str, Any]] | None = None
 ) -> AsyncIterator[list[Service]]:
-    """Build the services named in `settings`; whatever databases they opened are closed when the block ends."""
+    """Build the services of `settings`; what databases they opened are closed when the block ends."""
     async with AsyncExitStack() as stack:
         built: list[Service] = []
         for name, own in settings.items():

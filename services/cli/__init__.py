@@ -6,9 +6,12 @@ invalid, 2 unknown (verify) or unavailable, 64 wrong usage.
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from services.cli import dead_letters, demo, issuers, keys, replay, serve, settings, verify
+from services.cli.running import EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
     name="microcred",
@@ -25,3 +28,17 @@ app.command("settings")(settings.settings)
 app.add_typer(issuers.app, name="issuers")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dead_letters.app, name="dead-letters")
+
+
+def main() -> None:
+    """Run a command and exit. Wrong usage is 64, so that it is never taken for a verdict."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as misuse:
+        show = getattr(misuse, "show", None)
+        if show is not None:
+            show()
+        sys.exit(EXIT_USAGE)
+    except typer.Abort:
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from services import SERVICES
-from services.cli.running import Folder, database_of, run
+from services.cli.running import Folder, console, database_of, run, table
 from shared.bus import dead_letters
 from shared.bus.dead_letters import DeadLetter
 from shared.errors import Invalid
@@ -30,14 +28,14 @@ def list_letters(data: Folder = None) -> None:
     """List what waits, oldest first, in every service."""
     letters = run(_all_letters(data))
     if not letters:
-        Console().print("No dead letters.")
+        console().print("No dead letters.")
         return
-    table = Table("consumer", "key", "state", "event", "since", "error", expand=True)
+    rows = table("consumer", "key", "state", "event", "since", "error")
     for letter in letters:
         error = letter.error.splitlines()[0] if letter.error else ""
         since = letter.at.isoformat(timespec="seconds")
-        table.add_row(letter.consumer, letter.key, letter.state, letter.event_type, since, error)
-    Console().print(table)
+        rows.add_row(letter.consumer, letter.key, letter.state, letter.event_type, since, error)
+    console().print(rows)
 
 
 @app.command("show")
@@ -47,7 +45,7 @@ def show(consumer: Consumer, key: Key, data: Folder = None) -> None:
         letter for letter in run(_all_letters(data)) if letter.consumer == consumer and letter.key == key
     ]
     if not letters:
-        Console(stderr=True).print("No record of this consumer and key waits.")
+        console(stderr=True).print("No record of this consumer and key waits.")
         raise typer.Exit(1)
     for letter in letters:
         typer.echo(json.dumps(_as_json(letter), indent=2, ensure_ascii=False))
@@ -57,7 +55,7 @@ def show(consumer: Consumer, key: Key, data: Folder = None) -> None:
 def requeue(consumer: Consumer, key: Key, data: Folder = None) -> None:
     """Ask the running consumer to replay a key's records in order, and to take what waits behind them."""
     number = run(_requeue(consumer, key, data))
-    Console().print(
+    console().print(
         f"{number} record(s) of {key} asked for; {consumer} takes them within a second if it runs."
     )
 

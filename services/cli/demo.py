@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from services.cli.running import console as plain_console
 from services.cli.running import run
 from services.demo import story
 from services.demo.job import MainJob
@@ -46,7 +47,7 @@ def demo(
     folder.
     """
     configure_logging("ERROR")
-    console = Console(stderr=as_json, highlight=False)
+    console = plain_console(stderr=as_json)
     report = run(_demo(console, cohort, out))
     if as_json:
         typer.echo(report.as_json())

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import pydantic
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from services.cli.running import Folder, database_of, run, service_settings
+from services.cli.running import Folder, console, database_of, run, service_settings, table
 from services.issuer.handlers.tenants import IssuerView, create_issuer, list_issuers
 from services.issuer.settings import IssuerSettings
 from shared.contracts.issuers import IssuerProfile
@@ -35,17 +33,17 @@ def create(
     """
     fields = {"name": name, "url": url, "email": email, "description": description, "country": country}
     view = run(_create(slug, fields, data))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{'Created' if view.created else 'Already there:'} {view.slug}, {view.did}")
+    done = "Created" if view.created else "Already there:"
+    console().print(f"{done} {view.slug}, {view.did}", soft_wrap=True)
 
 
 @app.command("list")
 def show_all(data: Folder = None) -> None:
     """List the issuers."""
-    table = Table("slug", "did", "profile version", expand=True)
+    issuers = table("slug", "did", "profile version")
     for view in run(_list(data)):
-        table.add_row(view.slug, view.did, str(view.profile_version))
-    Console().print(table)
+        issuers.add_row(view.slug, view.did, str(view.profile_version))
+    console().print(issuers)
 
 
 async def _create(slug: str, fields: dict[str, str | None], data: Path | None) -> IssuerView:

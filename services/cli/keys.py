@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from services.cli.running import Folder, database_of, run
+from services.cli.running import Folder, console, database_of, run, table
 from services.issuer.handlers.api_keys import KEY_DAYS_MAX, create_api_key, list_api_keys, revoke_api_key
 from services.issuer.store import ApiKeyRow
 from shared.access import NewKey, Scope
@@ -31,7 +29,7 @@ def create(
 ) -> None:
     """Make a key and print it, this once, on standard output."""
     key = run(_create(slug, label, scope, days, data))
-    Console(stderr=True).print(
+    console(stderr=True).print(
         f"Key {key.prefix} of {slug}, good for {days} days. Keep it now: it is not stored."
     )
     typer.echo(key.token)
@@ -40,12 +38,12 @@ def create(
 @app.command("list")
 def show_all(slug: Slug, data: Folder = None) -> None:
     """List the keys of an issuer, newest first."""
-    table = Table("prefix", "label", "scopes", "created", "expires", "revoked", expand=True)
+    keys = table("prefix", "label", "scopes", "created", "expires", "revoked")
     for key in run(_list(slug, data)):
         revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}"
         dates = (f"{key.created_at:%Y-%m-%d}", f"{key.expires_at:%Y-%m-%d}", revoked)
-        table.add_row(key.prefix, key.label, "\n".join(key.scopes), *dates)
-    Console().print(table)
+        keys.add_row(key.prefix, key.label, "\n".join(key.scopes), *dates)
+    console().print(keys)
 
 
 @app.command("revoke")
@@ -56,7 +54,7 @@ def revoke(
 ) -> None:
     """End a key: every service refuses it within 5 s."""
     run(_revoke(slug, prefix, data))
-    Console().print(f"Key {prefix} of {slug} is revoked.")
+    console().print(f"Key {prefix} of {slug} is revoked.")
 
 
 async def _create(slug: str, label: str, scopes: list[Scope], days: int, data: Path | None) -> NewKey:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from services import SERVICES
-from services.cli.running import Folder, environment_of, run
+from services.cli.running import Folder, console, environment_of, run
 from services.starting import settings_from
 from shared.errors import Invalid
 
@@ -22,9 +21,8 @@ def replay(service: Service, data: Folder = None) -> None:
 
     Stop the service first. Mails and webhooks are never sent again: deliveries are not part of a read model.
     """
-    console = Console(highlight=False)
     for line in run(_replay(service, data)):
-        console.print(line)
+        console().print(line)
 
 
 async def _replay(service: str, data: Path | None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 import uvloop
 from rich.console import Console
+from rich.table import Table
 
 from services.process import EXIT_REFUSED, EXIT_UNAVAILABLE, interruptible
 from services.starting import settings_from
@@ -19,6 +20,7 @@ from shared.database import Database
 from shared.errors import MicrocredError, Rejected, Unavailable
 from shared.settings import Settings
 
+EXIT_USAGE = 64
 EXIT_INTERRUPTED = 130
 DEFAULT_FOLDER = Path("var/microcred")
 OPERATOR = "operator:cli"
@@ -37,22 +39,35 @@ Folder = Annotated[
 ]
 
 
+def console(stderr: bool = False) -> Console:
+    """Return a console that prints data as it is: no markup of ours in it, no emoji, no guessed colours."""
+    return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def table(*columns: str) -> Table:
+    """Return a table whose cells are folded rather than cut."""
+    made = Table(expand=True)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
 @contextmanager
 def told() -> Generator[None, None, None]:
     """Turn an error of the house into a sentence on standard error and an exit code."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors = console(stderr=True)
     try:
         yield
     except Rejected as refusal:
-        errors.print(f"[red]{refusal.message}[/]")
+        errors.print(refusal.message, style="red", markup=False, soft_wrap=True)
         for reason in refusal.reasons:
-            errors.print(f"  - {reason}", markup=False)
+            errors.print(f"  - {reason}", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_REFUSED) from None
     except Unavailable as away:
-        errors.print(f"[red]{away.message}[/] Try again in a moment.")
+        errors.print(f"{away.message} Try again in a moment.", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
     except MicrocredError as other:
-        errors.print(f"[red]{other}[/]")
+        errors.print(str(other), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_REFUSED) from None
     except KeyboardInterrupt:
         errors.print("Stopped.")

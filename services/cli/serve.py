@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from services.cli.running import DEFAULT_FOLDER, run
+from services.cli.running import console as plain_console
 from services.demo.provider import Provider
 from services.demo.sample import (
     SampleIssuer,
@@ -42,7 +43,7 @@ def serve(
     restarts. Mails are not sent to anyone: they are kept as files in the folder `mail`.
     """
     configure_logging("WARNING")
-    run(_serve(Console(highlight=False, soft_wrap=True), data, port))
+    run(_serve(plain_console(), data, port))
 
 
 async def _serve(console: Console, data: Path, port: int) -> None:
@@ -90,4 +91,4 @@ def _print_addresses(
 
 def _curl(console: Console, issuer: SampleIssuer, rest: str) -> None:
     headers = f"-H 'Authorization: Bearer {issuer.token}' -H 'Content-Type: application/json'"
-    console.print(f"  curl -s {headers} {rest}\n", markup=False)
+    console.print(f"  curl -s {headers} {rest}\n", markup=False, soft_wrap=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.table import Table
-
 from services import SERVICES
+from services.cli.running import console, table
 from services.starting import settings_class, variable_names
 
 
 def settings() -> None:
     """List the environment variables of every service, their defaults and meanings."""
     seen: set[str] = set()
-    table = Table("variable", "service", "default", "meaning", expand=True)
+    rows = table("variable", "service", "default", "meaning")
     for name in SERVICES:
         kind = settings_class(name)
         for field, variable in variable_names(kind).items():
@@ -24,5 +22,5 @@ def settings() -> None:
             shared_by_all = all(
                 variable in variable_names(settings_class(other)).values() for other in SERVICES
             )
-            table.add_row(variable, "all" if shared_by_all else name, default, facts.description or "")
-    Console().print(table)
+            rows.add_row(variable, "all" if shared_by_all else name, default, facts.description or "")
+    console().print(rows)

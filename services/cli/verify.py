@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from services.cli.running import run
+from services.cli.running import EXIT_USAGE, console
 from services.demo.story import print_verdict
 from services.verifier.offline import EXIT_CODES, verify_file
 from shared import clock
+from shared.errors import Invalid
 
 CREDENTIAL_BYTES_READ_MAX = 1 << 20
-EXIT_USAGE = 64
 
 
 def verify(
@@ -37,12 +37,16 @@ def verify(
     content = _read(file)
     lists = None if status_list is None else _read(str(status_list))
     keys = None if did_document is None else _read(str(did_document))
-    verdict = run(verify_file(content, status_list=lists, did_document=keys, at=clock.now()))
+    try:
+        verdict = asyncio.run(verify_file(content, status_list=lists, did_document=keys, at=clock.now()))
+    except Invalid as fault:
+        typer.echo(f"{did_document}: {fault.message} {' '.join(fault.reasons)}", err=True)
+        raise typer.Exit(EXIT_USAGE) from None
     told = verdict.as_json()
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        print_verdict(Console(highlight=False), file, told)
+        print_verdict(console(), file, told)
     raise typer.Exit(EXIT_CODES[told["verdict"]])
 
 
