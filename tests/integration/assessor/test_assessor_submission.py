@@ -213,3 +213,25 @@ async def test_each_address_demands_its_own_scope(world: Any, body: Any) -> None
     assert (await world.ask("POST", "/assessments/bulk", "reader", content=b"")).status_code == 403
     naked = await world.client.post("/assessor/assessments", json=body(3))
     assert naked.status_code == 401
+
+
+async def test_outcomes_are_counted_and_metrics_name_nobody(world: Any, body: Any) -> None:
+    async def counted() -> tuple[float, ...]:
+        text = (await world.client.get("/metrics")).text
+        assert "Ångström" not in text
+        assert "example.org" not in text
+        lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        name = 'microcred_assessor_submissions_total{outcome="%s"}'
+        outcomes = ("passed", "failed", "duplicate", "conflict", "invalid")
+        return tuple(float(lines.get(name % outcome, 0)) for outcome in outcomes)
+
+    before = await counted()
+    for changes in ({}, {}, {"assessor": "Other"}, {"assessment_id": "A-2", "results": FAILING}):
+        await world.submit(body(1, **changes))
+    await world.submit(body(3, results={"method": 1}))
+    assert [now - then for now, then in zip(await counted(), before, strict=True)] == [1, 1, 1, 1, 1]
+
+
+async def test_an_empty_bulk_body_has_an_empty_answer(world: Any) -> None:
+    assert await world.bulk(b"") == []
+    assert await world.bulk(b"\n\n", kind="text/csv") == []
