@@ -83,13 +83,13 @@ class Issue:
     async def prepare(self, batch: Sequence[Recorded]) -> Prepared:
         """Open what is personal and seal it for the credentials' streams. Raises Unavailable, NotFound."""
         passed = [(each, each.event) for each in batch if isinstance(each.event, AssessmentPassed)]
-        keys = await self._learner_keys.of((each.issuer_id, event.learner_id) for each, event in passed)
         async with self._database.connection() as connection:
             tenants = await store.tenants(connection, {each.issuer_id for each, _ in passed})
         secrets = {
             issuer_id: self._secrets.open(issuer_id, tenant.wrapped_secret)
             for issuer_id, tenant in tenants.items()
         }
+        keys = await self._learner_keys.of((each.issuer_id, event.learner_id) for each, event in passed)
         holes = {}
         for each, event in passed:
             if each.issuer_id not in tenants:

@@ -48,17 +48,24 @@ class SigningKeys:
         self._cache: dict[KeyRef, Signer] = {}
 
     async def of(self, connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, Signer]:
-        """Return the signer of each key. Raises Unavailable while one is not there."""
+        """Return the signer of each key. Raises Unavailable while one is not there or does not open."""
         wanted = set(keys)
         if missing := wanted - self._cache.keys():
             if len(self._cache) + len(missing) > SIGNERS_CACHED_MAX:
                 self._cache.clear()
                 missing = wanted
             for key, envelope in (await store.envelopes(connection, missing)).items():
-                self._cache[key] = EnvelopeSigner.open(self._master_key, envelope, key[1])
+                self._cache[key] = self._open(envelope, key[1])
         if not wanted <= self._cache.keys():
             raise Unavailable("A signing key is not available.")
         return {key: self._cache[key] for key in wanted}
+
+    def _open(self, envelope: bytes, key_id: str) -> Signer:
+        try:
+            return EnvelopeSigner.open(self._master_key, envelope, key_id)
+        except Invalid as cause:
+            # The installation's fault and no record's: nothing may be buried for it.
+            raise Unavailable("The master key does not open a signing key.") from cause
 
 
 async def prove(

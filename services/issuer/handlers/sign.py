@@ -27,7 +27,7 @@ from services.issuer.handlers.proving import Draft, Hash, SigningKeys, prove
 from services.issuer.handlers.rendering import Intent, Rendering
 from services.issuer.handlers.skips import skipped
 from services.issuer.projections import project
-from shared import telemetry
+from shared import clock, telemetry
 from shared.contracts.credentials import CredentialIssued
 from shared.contracts.sealed import SealedLearner
 from shared.database import Database
@@ -150,8 +150,7 @@ class Sign:
             old = _superseded(each)
             if old is not None and work.states[old] is not None:
                 work.add(old, domain.decide_revoke(work.states[old], "superseded", session.at), meta)
-            waited = session.at - state.issued.awarded_at
-            telemetry.END_TO_END_SECONDS.labels("assessed-to-signed").observe(waited.total_seconds())
+            _measure(each)
         skipped(LANE, "revoked-before-signing", len(ready) - signed)
         await project(session.connection, await session.append(work.appends))
 
@@ -187,6 +186,17 @@ def _signing(
         issuer_name=fact.profile.name,
         contact=contact,
     )
+
+
+def _measure(each: Recorded) -> None:
+    """Observe the time since the assessment's event: its id is the intent's cause, and tells its moment.
+
+    Not since `awarded_at`, which is the submitter's word and may lie years back.
+    """
+    began = clock.uuid7_instant(each.meta.causation) if each.meta.causation is not None else None
+    if began is not None:
+        waited = clock.now() - began
+        telemetry.END_TO_END_SECONDS.labels("assessed-to-signed").observe(waited.total_seconds())
 
 
 def _superseded(each: Recorded) -> StreamKey | None:

@@ -10,6 +10,7 @@ import os
 
 from services.issuer import indexes
 from shared.contracts.credentials import StatusEntry
+from shared.errors import Invalid, Unavailable
 from shared.sealing import KEY_BYTES, MasterKey, credential_uuid, keyed_hash, unwrap, wrap
 
 
@@ -24,8 +25,15 @@ class TenantSecrets:
         return wrap(self._kek, os.urandom(KEY_BYTES), ("tenant-secret", issuer_id))
 
     def open(self, issuer_id: str, wrapped: bytes) -> bytes:
-        """Return the secret. Raises Invalid('wrapped-unreadable') for another master key or tenant."""
-        return unwrap(self._kek, wrapped, ("tenant-secret", issuer_id))
+        """Return the secret.
+
+        Raises Unavailable for another master key: the installation's fault and no record's, so nothing may be
+        buried for it.
+        """
+        try:
+            return unwrap(self._kek, wrapped, ("tenant-secret", issuer_id))
+        except Invalid as cause:
+            raise Unavailable("The master key does not open the tenant's secret.") from cause
 
 
 def credential_id(secret: bytes, assessment_id: str) -> str:

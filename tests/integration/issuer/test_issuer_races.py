@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,10 @@ from services.issuer.handlers.proving import SelfVerificationError, SigningKeys
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.skips import SKIPPED
 from services.issuer.store import KeyRef
+from shared import clock, telemetry
 from shared.contracts.achievements import SecondPass
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
-from shared.errors import Invalid, StaleStream
+from shared.errors import Invalid, StaleStream, Unavailable
 from shared.eventstore import Append, Recorded, Session
 from shared.eventstore.log import Connection
 from shared.keys import EphemeralSigner, Signer
@@ -294,6 +297,57 @@ async def test_what_lint_refuses_is_never_signed_and_costs_the_others_nothing(de
             letters = await connection.fetch("SELECT consumer, key, state FROM dead_letter")
     assert [tuple(row) for row in letters] == [(SIGN, f"oslo/{bad.stream}", "buried")]
     assert len(await desk.log(CredentialSigned)) == 2
+
+
+async def test_a_wrong_master_key_is_nobodys_record_to_blame(desk: Desk, tmp_path: Path) -> None:
+    await desk.tenant()
+    achievement_id = await desk.achievement()
+    await desk.passes(await desk.learner(), achievement_id, "a-1")
+    async with opened(await desk.service()) as service:
+        intents = await issued(desk, service)
+    MasterKey.create_file(tmp_path / "other.key")
+    settings = desk.settings.model_copy(update={"master_key_file": tmp_path / "other.key"})
+    async with opened(await desk.service(settings=settings)) as service:
+        with pytest.raises(Unavailable):
+            await take(service, ISSUE, await desk.passed())
+        keys = SigningKeys(MasterKey.from_file(tmp_path / "other.key"))
+        async with service.database.connection() as connection:
+            with pytest.raises(Unavailable):
+                await keys.of(connection, [("oslo", intents[0].event.key_id)])
+
+
+def journeys(name: str) -> tuple[float, float]:
+    """(number, seconds in all) of the journeys that were measured."""
+    samples = {
+        sample.name: sample.value
+        for metric in telemetry.END_TO_END_SECONDS.collect()
+        for sample in metric.samples
+        if sample.labels["journey"] == name and not sample.name.endswith("_bucket")
+    }
+    return (
+        samples.get("microcred_end_to_end_seconds_count", 0.0),
+        samples.get("microcred_end_to_end_seconds_sum", 0.0),
+    )
+
+
+async def test_the_way_from_assessment_to_signature_is_measured_from_the_event_not_the_word(
+    desk: Desk,
+) -> None:
+    await desk.tenant()
+    achievement_id = await desk.achievement()
+    long_ago = clock.now() - timedelta(days=365)
+    await desk.passes(await desk.learner(), achievement_id, "a-1", assessed_at=long_ago)
+    number, seconds = journeys("assessed-to-signed")
+    lists, _ = journeys("revoked-to-published")
+    async with desk.house() as house:
+        await house.settled(SETTLE_WAIT_S)
+        (signed,) = await desk.log(CredentialSigned)
+        await Revoke(house.services[0].database)("oslo", signed.event.credential_id, "misconduct", META)
+        await house.settled(SETTLE_WAIT_S)
+    after, seconds_after = journeys("assessed-to-signed")
+    assert after == number + 1
+    assert 0 <= seconds_after - seconds < SETTLE_WAIT_S
+    assert journeys("revoked-to-published")[0] == lists + 1
 
 
 async def test_an_event_of_an_unknown_issuer_is_refused(desk: Desk) -> None:
