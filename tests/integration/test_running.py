@@ -1,0 +1,192 @@
+"""Services at work: settled means settled, a stop finishes what is in hand, a lane that hangs is seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import APIRouter
+
+import shared.bus.consumer
+import shared.service
+from shared.bus.consumer import Subscription
+from shared.bus.local import LocalBus
+from shared.contracts.learners import LearnerErased
+from shared.database import Database
+from shared.eventstore import Append, Meta, Recorded, Session
+from shared.service import Loop, Running, Service, running
+from tests.conftest import Roles
+
+META = Meta("operator:cli", "c-1")
+HOPS = 6
+WAIT_S = 30.0
+
+
+def a_service(
+    database: Database, folder: Path, *subscriptions: Subscription, loops: tuple[Loop, ...] = ()
+) -> Service:
+    return Service(database.schema, database, folder, APIRouter(), APIRouter(), subscriptions, loops)
+
+
+async def a_bus(roles: Roles) -> LocalBus:
+    return LocalBus(await Database.open(roles.dsn("bus_reader"), "bus_reader"))
+
+
+async def begin(database: Database) -> None:
+    async with database.session() as session:
+        event = LearnerErased(learner_id=str(uuid4()), erased_at=session.at)
+        await session.append([Append("acme", event.stream, 0, (event,), META)])
+
+
+async def test_settled_waits_for_work_that_passes_from_lane_to_lane(
+    roles: Roles, assessor: Database, tmp_path: Path
+) -> None:
+    """Each hop appends what another lane takes; the lanes are asked for their lag in the worst order."""
+
+    def hop(lane: int) -> Subscription:
+        async def handle(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+            appends = []
+            for recorded in batch:
+                number = recorded.version
+                if number % HOPS == lane and number < 5 * HOPS:
+                    appends.append(Append("acme", recorded.stream, number, (recorded.event,), META))
+            await session.append(appends)
+
+        return Subscription(f"assessor.hop{lane}", (LearnerErased,), handle)
+
+    lanes = [hop(lane) for lane in reversed(range(HOPS))]
+    async with running([a_service(assessor, tmp_path, *lanes)], await a_bus(roles)) as house:
+        await begin(assessor)
+        await house.settled(WAIT_S)
+        async with assessor.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM event") == 5 * HOPS
+
+
+async def test_settled_names_what_still_waits(roles: Roles, assessor: Database, tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def hold(*_: object) -> None:
+        await go_on.wait()
+
+    lane = Subscription("assessor.hold", (LearnerErased,), hold)
+    async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)) as house:
+        await begin(assessor)
+        with pytest.raises(TimeoutError, match=r"assessor\.hold"):
+            await house.settled(0.2)
+        go_on.set()
+        await house.settled(WAIT_S)
+
+
+async def test_a_stop_finishes_and_commits_the_batch_in_hand(
+    roles: Roles, assessor: Database, tmp_path: Path
+) -> None:
+    in_hand, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handle(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+        in_hand.set()
+        await go_on.wait()
+
+    lane = Subscription("assessor.hold", (LearnerErased,), handle)
+    house = Running([a_service(assessor, tmp_path, lane)], await a_bus(roles))
+    await begin(assessor)
+    house.start()
+    await in_hand.wait()
+    stopping = asyncio.create_task(house.stop())
+    await asyncio.sleep(0)
+    assert house.stopping
+    assert not stopping.done()
+    go_on.set()
+    await stopping
+    async with assessor.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 1
+        assert await connection.fetchval("SELECT bool_and(held_until < now()) FROM cursor")
+
+
+async def test_a_stop_ends_what_does_not_end_in_time_and_leaves_nothing_of_it(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.service, "STOP_WAIT_S", 0.2)
+    in_hand = asyncio.Event()
+
+    async def hang(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+        in_hand.set()
+        await asyncio.Event().wait()
+
+    lane = Subscription("assessor.hang", (LearnerErased,), hang)
+    async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)):
+        await begin(assessor)
+        await in_hand.wait()
+    async with (
+        await Database.open(roles.dsn("assessor"), "assessor") as again,
+        again.connection() as connection,
+    ):
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 0
+
+
+async def test_a_loop_that_ends_by_itself_makes_the_house_unready(
+    roles: Roles, assessor: Database, tmp_path: Path
+) -> None:
+    async def nothing_pending() -> int:
+        return 0
+
+    async def fail(_: asyncio.Event) -> None:
+        raise LookupError
+
+    loop = Loop("assessor.loop", fail, nothing_pending)
+    async with running([a_service(assessor, tmp_path, loops=(loop,))], await a_bus(roles)) as house:
+        await asyncio.sleep(0)
+        assert house.problems() == {"assessor.loop": "stopped"}
+
+
+async def test_what_is_opened_is_closed_even_if_a_later_part_does_not_start(
+    roles: Roles, assessor: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "0001_broken.sql").write_text("SELECT no_such_column")
+    bus = await a_bus(roles)
+
+    async def run() -> None:
+        async with running([a_service(assessor, tmp_path)], bus):
+            raise AssertionError("it started")
+
+    with pytest.raises(Exception, match="no_such_column"):
+        await run()
+    assert assessor._pool.is_closing()
+    assert bus._log._pool.is_closing()
+
+
+async def test_a_lane_that_hangs_with_work_waiting_ends_the_process(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.bus.consumer, "PROGRESS_WAIT_S", 0.1)
+    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.05)
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(shared.service.os, "_exit", lambda code: ended.done() or ended.set_result(code))
+    go_on = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        await go_on.wait()
+
+    lane = Subscription("assessor.hang", (LearnerErased,), hang)
+    async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)):
+        await begin(assessor)
+        async with asyncio.timeout(WAIT_S):
+            assert await ended == shared.service.EXIT_STUCK
+        go_on.set()
+
+
+async def test_an_inbox_is_pruned_of_what_is_old_and_of_nothing_else(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with assessor.connection() as connection:
+        await connection.execute(
+            "INSERT INTO inbox (consumer, event_id, seen_at)"
+            " SELECT 'x', gen_random_uuid(), now() - make_interval(days => age)"
+            " FROM unnest(ARRAY[1, 29, 31, 400]) AS age"
+        )
+    await shared.service._prune(a_service(assessor, tmp_path))
+    async with assessor.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 2
