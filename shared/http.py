@@ -23,13 +23,12 @@ from shared import access, errors, telemetry
 from shared.access import Access, Caller
 from shared.clock import ordered_uuid
 from shared.limits import RateLimit
+from shared.refusals import reasons_of
 
 PROBLEM = "application/problem+json"
 BODY_BYTES_MAX = 1 << 20
 CORRELATION_HEADER = "X-Correlation-Id"
 CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-REASONS_MAX = 20
-FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LENGTH = re.compile(r"[0-9]{1,18}")
 
@@ -98,7 +97,7 @@ def install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        reasons = tuple(_reason(item) for item in error.errors()[:REASONS_MAX])
+        reasons = reasons_of(error.errors())
         return problem(
             problem_fields(errors.Invalid("request-invalid", "The request is malformed.", reasons))
         )
@@ -124,25 +123,6 @@ def install_errors(app: FastAPI) -> None:
             "title": "The request failed for a fault of the service; the log has the details.",
         }
         return problem(fields)
-
-
-def _reason(item: Any) -> str:
-    """Say which field breaks which rule, in words that quote nothing of what was sent.
-
-    Names of fields are quoted where they are ours: a part that was not expected is what somebody typed. Rules
-    on reading a value (`…_parsing`) and on tags go on to quote the value behind the first comma or quote.
-    """
-    parts = [
-        str(part) if FIELD.fullmatch(str(part)) or isinstance(part, int) else "…" for part in item["loc"]
-    ]
-    if item["type"] == "extra_forbidden":
-        parts[-1] = "…"
-    message = str(item["msg"])
-    if item["type"].endswith("_parsing"):
-        message = message.partition(",")[0]
-    elif item["type"] == "union_tag_invalid":
-        message = "The tag is none of the expected tags"
-    return f"{'.'.join(parts)}: {message}"
 
 
 def require(

@@ -13,6 +13,7 @@ from services.issuer.handlers.tenants import IssuerView, create_issuer, list_iss
 from services.issuer.settings import IssuerSettings
 from shared.contracts.issuers import IssuerProfile
 from shared.errors import Invalid
+from shared.refusals import reasons_of
 
 app = typer.Typer(help="Tenants: who issues credentials here.", no_args_is_help=True)
 
@@ -50,8 +51,9 @@ async def _create(slug: str, fields: dict[str, str | None], data: Path | None) -
     try:
         profile = IssuerProfile.model_validate(fields)
     except pydantic.ValidationError as refusal:
-        reasons = tuple(f"--{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in refusal.errors())
-        raise Invalid("profile-invalid", "This profile cannot be published.", reasons) from None
+        raise Invalid(
+            "profile-invalid", "This profile cannot be published.", reasons_of(refusal.errors())
+        ) from None
     settings = service_settings("issuer", IssuerSettings, data)
     async with database_of("issuer", data) as database:
         return await create_issuer(database, settings, slug, profile)

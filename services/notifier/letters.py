@@ -57,8 +57,8 @@ def credential_signed_letter(facts: LetterFacts) -> bytes:
         reason=None,
         action="Open your credential",
         advice=(
-            "The page shows the credential and lets anyone with the link check that it is genuine. "
-            "Share the link with whom you like: on a profile, in an application, with an employer."
+            "The link leads to the credential itself: a signed file that anyone who has the link can check. "
+            "Keep a copy, and share the link with whom you like: in an application, with an employer."
         ),
     )
 

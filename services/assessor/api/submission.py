@@ -19,11 +19,11 @@ from shared.contracts.achievements import PartId, Url
 from shared.contracts.event import AssessmentId, Uuid
 from shared.contracts.sealed import EVIDENCE_LINKS_MAX, SealedEvidence, SealedLearner
 from shared.errors import Invalid
+from shared.refusals import reasons_of
 
 RESULTS_MAX = 50
 POINTS_MAX = 1_000
 VERSION_MAX = 2**31 - 1
-REASONS_MAX = 20
 
 Line = Annotated[
     str,
@@ -143,8 +143,5 @@ class SubmissionBody(Part):
 
 def refusal_of(error: pydantic.ValidationError) -> Invalid:
     """Return what is wrong with a row, by field; never what was sent."""
-    reasons = tuple(
-        f"{'.'.join(str(part) for part in item['loc']) or 'row'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:REASONS_MAX]
-    )
-    return Invalid("row-invalid", "The row is not an assessment.", reasons)
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return Invalid("row-invalid", "The row is not an assessment.", reasons_of(faults))

@@ -69,7 +69,7 @@ async def test_versions_are_immutable_and_counted(desk: Desk) -> None:
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
-    "a misspelt member": ({"worklod_hours": 3}, "Extra inputs"),
+    "a misspelt member": ({"worklod_hours": 3}, "is not known here"),
     "a misspelt member deep within": (
         {"level": {"framework": "EQF", "value": "5", "url": "http://e.org/5", "nmae": "x"}},
         "body.level",
