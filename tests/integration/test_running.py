@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ import shared.bus.consumer
 import shared.service
 from shared.bus.consumer import Subscription
 from shared.bus.local import LocalBus
+from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
 from shared.eventstore import Append, Meta, Recorded, Session
@@ -22,8 +24,15 @@ from shared.service import Loop, Running, Service, running
 from tests.conftest import Roles
 
 META = Meta("operator:cli", "c-1")
-HOPS = 6
 WAIT_S = 30.0
+PASSED = AssessmentPassed(
+    assessment_id="a",
+    learner_id="00000000-0000-0000-0000-000000000000",
+    achievement_id="00000000-0000-0000-0000-000000000000",
+    achievement_version=1,
+    assessed_at=datetime(2026, 3, 1, tzinfo=UTC),
+    sealed="-",
+)
 
 
 def a_service(
@@ -42,28 +51,48 @@ async def begin(database: Database) -> None:
         await session.append([Append("acme", event.stream, 0, (event,), META)])
 
 
-async def test_settled_waits_for_work_that_passes_from_lane_to_lane(
-    roles: Roles, assessor: Database, tmp_path: Path
+async def test_settled_is_not_fooled_by_work_that_passes_to_a_lane_that_was_asked_already(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each hop appends what another lane takes; the lanes are asked for their lag in the worst order."""
+    """The first lane has nothing when it is asked; then the second, asked next, gives it work and has none."""
+    second_may, first_may = asyncio.Event(), asyncio.Event()
+    done: list[str] = []
 
-    def hop(lane: int) -> Subscription:
-        async def handle(batch: Sequence[Recorded], session: Session, _: Any) -> None:
-            appends = []
-            for recorded in batch:
-                number = recorded.version
-                if number % HOPS == lane and number < 5 * HOPS:
-                    appends.append(Append("acme", recorded.stream, number, (recorded.event,), META))
-            await session.append(appends)
+    async def take_first(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+        await first_may.wait()
+        done.append("first")
 
-        return Subscription(f"assessor.hop{lane}", (LearnerErased,), handle)
+    async def take_second(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+        await second_may.wait()
+        await session.append([Append("acme", PASSED.stream, 0, (PASSED,), META)])
 
-    lanes = [hop(lane) for lane in reversed(range(HOPS))]
-    async with running([a_service(assessor, tmp_path, *lanes)], await a_bus(roles)) as house:
+    service = a_service(
+        assessor,
+        tmp_path,
+        Subscription("assessor.first", (AssessmentPassed,), take_first),
+        Subscription("assessor.second", (LearnerErased,), take_second),
+    )
+    async with running([service], await a_bus(roles)) as house:
+        first, second = house.consumers
+        asked, lag_of_first, lag_of_second = 0, first.lag, second.lag
+
+        async def ask_first() -> int:
+            nonlocal asked
+            asked += 1
+            waiting = await lag_of_first()
+            if asked == 1:
+                second_may.set()
+                while await lag_of_second():  # noqa: ASYNC110 - the event is a commit
+                    await asyncio.sleep(0)
+            else:
+                first_may.set()
+            return waiting
+
+        monkeypatch.setattr(first, "lag", ask_first)
         await begin(assessor)
         await house.settled(WAIT_S)
-        async with assessor.connection() as connection:
-            assert await connection.fetchval("SELECT count(*) FROM event") == 5 * HOPS
+        assert done == ["first"]
+        assert asked > 1
 
 
 async def test_settled_names_what_still_waits(roles: Roles, assessor: Database, tmp_path: Path) -> None:
