@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 
 from shared.database import Database
-from shared.errors import StaleStream
+from shared.errors import Invalid, StaleStream, Unavailable
 from shared.eventstore.log import Connection
 from shared.sealing import MasterKey, unwrap, wrap
 
@@ -105,13 +105,13 @@ class LearnerKeyOwner:
 async def read_keys(
     connection: Connection, kek: bytes, learners: list[LearnerRef]
 ) -> dict[LearnerRef, bytes]:
-    """Read and unwrap the keys of `learners`; those without a key are absent."""
+    """Read and unwrap the keys of `learners`; those without a key are absent. Raises Unavailable."""
     rows = await connection.fetch(
         SELECT, [issuer_id for issuer_id, _ in learners], [learner_id for _, learner_id in learners]
     )
-    return {
-        (row["issuer_id"], row["learner_id"]): unwrap(
-            kek, row["wrapped_key"], (row["issuer_id"], row["learner_id"])
-        )
-        for row in rows
-    }
+    refs = [(row["issuer_id"], row["learner_id"]) for row in rows]
+    try:
+        return {ref: unwrap(kek, row["wrapped_key"], ref) for ref, row in zip(refs, rows, strict=True)}
+    except Invalid as cause:
+        # The fault of the installation, never of a record: nothing may be buried for it.
+        raise Unavailable("A learner's key does not open: is it the right master key?") from cause

@@ -21,7 +21,6 @@ from services.issuer.documents.addresses import Addresses
 from services.issuer.handlers.achievements import Achievements, AchievementView
 from services.issuer.handlers.pages import Pages
 from services.issuer.handlers.revoke import Revoke
-from services.issuer.negotiation import CREDENTIAL_TYPES, DID_TYPES, DOCUMENT_TYPES, media_type
 from services.issuer.store import CredentialRow
 from shared import telemetry
 from shared.access import Caller, Scope
@@ -33,7 +32,16 @@ from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Meta
 from shared.http import Guard
+from shared.media_types import preferred
 
+CREDENTIAL_TYPES = (
+    "application/vc+ld+json",  # Open Badges 3.0 section 7 (web resource)
+    "application/vc",  # Verifiable Credentials Data Model 2.0 section 6.2
+    "application/ld+json",
+    "application/json",
+)
+DOCUMENT_TYPES = ("application/ld+json", "application/json")
+DID_TYPES = ("application/did+json", "application/did+ld+json", "application/json", "application/ld+json")
 VERSION_MAX = 2**31 - 1
 PUBLIC_MAX_AGE_S = 300
 IMMUTABLE_MAX_AGE_S = 86_400
@@ -234,13 +242,13 @@ def public_routes(pages: Pages) -> APIRouter:
     @router.get("/issuers/{slug}")
     async def issuer_profile(slug: str, accept: Accept = "*/*") -> Response:
         """An issuer's profile (Open Badges 3.0)."""
-        chosen = media_type(accept, DOCUMENT_TYPES)
+        chosen = preferred(accept, DOCUMENT_TYPES)
         return _document(await pages.profile(slug), chosen, f"public, max-age={PUBLIC_MAX_AGE_S}")
 
     @router.get("/issuers/{slug}/did.json")
     async def issuer_did_document(slug: str, accept: Accept = "*/*") -> Response:
         """An issuer's DID document, with every key that it ever had."""
-        chosen = media_type(accept, DID_TYPES)
+        chosen = preferred(accept, DID_TYPES)
         return _document(await pages.did(slug), chosen, f"public, max-age={PUBLIC_MAX_AGE_S}")
 
     @router.get("/achievements/{achievement_id}/{version}")
@@ -251,7 +259,7 @@ def public_routes(pages: Pages) -> APIRouter:
     ) -> Response:
         """An immutable version of an achievement (Open Badges 3.0)."""
         data = await pages.achievement(str(achievement_id), version)
-        chosen = media_type(accept, DOCUMENT_TYPES)
+        chosen = preferred(accept, DOCUMENT_TYPES)
         return _document(data, chosen, f"public, max-age={IMMUTABLE_MAX_AGE_S}")
 
     @router.get("/credentials/{credential_id}")
@@ -259,7 +267,7 @@ def public_routes(pages: Pages) -> APIRouter:
         """A signed credential. 410 after its learner was erased; 503 for the seconds until it is signed."""
         data = await pages.credential(str(credential_id))
         # No shared cache may keep it: erasure must reach whoever asks next.
-        return _document(data, media_type(accept, CREDENTIAL_TYPES), "private, no-cache")
+        return _document(data, preferred(accept, CREDENTIAL_TYPES), "private, no-cache")
 
     return router
 

@@ -14,15 +14,19 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.verifier import handlers, media_types
+from services.verifier import handlers
 from services.verifier.domain import CHECKS
 from services.verifier.handlers import Verify
 from services.verifier.store import ListRow
 from shared import clock
 from shared.database import Database
 from shared.limits import RateLimit
+from shared.media_types import preferred
 from shared.proofs.strictjson import DOCUMENT_BYTES_MAX
 
+# Plain JSON unless another is asked for by name: clients that parse by media type, the W3C conformance suite
+# among them, do not take `application/vc` for JSON.
+LIST_TYPES = ("application/json", "application/ld+json", "application/vc", "application/vc+ld+json")
 BODY_BYTES_MAX = {"/verify": DOCUMENT_BYTES_MAX}
 MAX_AGE_DEFAULT_S = 300
 MAX_AGE_S_MAX = 86_400
@@ -102,7 +106,7 @@ def public_routes(database: Database) -> APIRouter:
         summary="The newest version of a status list",
         response_class=Response,
         responses={
-            200: {"content": {name: {"schema": {"type": "object"}} for name in media_types.OFFERED}},
+            200: {"content": {name: {"schema": {"type": "object"}} for name in LIST_TYPES}},
             304: {"description": "The version that If-None-Match names is still the newest."},
             404: {"description": "There is no such list."},
         },
@@ -114,7 +118,7 @@ def public_routes(database: Database) -> APIRouter:
     ) -> Response:
         """A signed BitstringStatusListCredential, as JSON unless Accept names another of its media types."""
         row = await handlers.list_to_serve(database, list_id)
-        media_type = media_types.chosen(accept)
+        media_type = preferred(accept, LIST_TYPES)
         etag = _etag(row, media_type)
         headers = {
             "ETag": etag,
@@ -146,7 +150,7 @@ def client_of(request: Request) -> str:
 
 def _etag(row: ListRow, media_type: str) -> str:
     """A strong validator: another one for each representation (RFC 9110 §8.8.3.3)."""
-    suffix = "" if media_type == media_types.JSON else f"-{media_type.partition('/')[2]}"
+    suffix = "" if media_type == LIST_TYPES[0] else f"-{media_type.partition('/')[2]}"
     return f'"{row.sha256}{suffix}"'
 
 

@@ -1,20 +1,19 @@
-"""Chooses the media type of a status list by the request's Accept header (RFC 9110 §12.5.1).
-
-The same JSON under several names. Plain JSON unless another is asked for by name: clients that parse by media
-type, the W3C conformance suite among them, do not take `application/vc` for JSON.
-"""
+"""Chooses the media type of a document by the request's Accept header (RFC 9110 §12.5.1)."""
 
 from __future__ import annotations
 
-JSON = "application/json"
-OFFERED = (JSON, "application/ld+json", "application/vc", "application/vc+ld+json")
+from collections.abc import Sequence
+
 RANGES_MAX = 20
 
 
-def chosen(accept: str | None) -> str:
-    """The best of OFFERED for `accept`; JSON on a tie, without a header, and where nothing fits."""
+def preferred(accept: str | None, offered: Sequence[str]) -> str:
+    """Return the best of `offered` (best first); the first on a tie, without a header, or where nothing fits.
+
+    A document in a type that was not asked for is more use than a refusal.
+    """
     wanted = [_range(part) for part in (accept or "*/*").split(",")[:RANGES_MAX]]
-    return max(OFFERED, key=lambda offered: _quality(offered, wanted))
+    return max(offered, key=lambda each: _quality(each, wanted))
 
 
 def _range(part: str) -> tuple[str, float]:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.verifier.media_types import chosen
+from services.verifier.api import LIST_TYPES
+from shared.media_types import preferred
 
 
 @pytest.mark.parametrize(
@@ -28,4 +29,4 @@ from services.verifier.media_types import chosen
 def test_a_status_list_is_plain_json_unless_another_type_is_asked_for(
     accept: str | None, media_type: str
 ) -> None:
-    assert chosen(accept) == media_type
+    assert preferred(accept, LIST_TYPES) == media_type
