@@ -20,6 +20,7 @@ import uvloop
 
 from services.starting import running_services, settings_from
 from shared.app import application, listening
+from shared.collector import spare_the_living
 from shared.errors import MicrocredError, Unavailable
 from shared.telemetry import configure_logging
 
@@ -56,6 +57,7 @@ async def _serve(names: Sequence[str]) -> None:
         running_services(settings) as house,
         listening(application(house), first.http_host, first.http_port) as address,
     ):
+        spare_the_living()
         logger.info("ready", services=list(names), address=address)
         await until_stopped()
 

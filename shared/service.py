@@ -118,8 +118,8 @@ class Running:
         waiting |= {loop.name: await loop.pending() for loop in self._loops}
         return {name: number for name, number in waiting.items() if number}
 
-    async def settled(self, wait_s: float) -> None:
-        """Wait until nothing waits anywhere. Raises TimeoutError naming what still does.
+    async def settled(self, wait_s: float, every_s: float = SETTLE_POLL_S) -> None:
+        """Wait until nothing waits anywhere, asking `every_s`. Raises TimeoutError naming what still does.
 
         Lanes are asked one after another, so work may pass from one that is still to be asked to one that has
         been: an answer of "nothing" counts only if no log grew while it was gathered.
@@ -137,7 +137,7 @@ class Running:
                 raise TimeoutError(f"not settled after {wait_s} s: {waiting or 'logs still grow'}")
             before = heads
             if waiting:
-                await asyncio.sleep(SETTLE_POLL_S)
+                await asyncio.sleep(every_s)
 
     async def _heads(self) -> list[int]:
         heads = []

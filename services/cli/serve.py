@@ -23,6 +23,7 @@ from services.demo.sample import (
 from services.process import until_stopped
 from services.receivers import Mailbox
 from services.world import World, open_world
+from shared.collector import spare_the_living
 from shared.telemetry import configure_logging
 
 PORT = 8080
@@ -56,6 +57,7 @@ async def _serve(console: Console, data: Path, port: int) -> None:
         async with Provider(world.address, issuer.token) as provider:
             await provider.publish_achievement(definition, achievement_id)
         await world.settled(KNOWN_WAIT_S)
+        spare_the_living()
         _print_addresses(console, world, issuer, achievement_id, data)
         await until_stopped()
         console.print("Stopping …")

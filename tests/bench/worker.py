@@ -18,6 +18,7 @@ import uvloop
 from services.starting import build, log_connections, settings_from
 from shared.app import application, listening
 from shared.bus.local import LocalBus
+from shared.collector import spare_the_living
 from shared.database import Database
 from shared.proofs.suites import SUITES
 from shared.service import Running, running
@@ -41,6 +42,7 @@ async def services_at_work(
         built.append(replace(service, loops=(), subscriptions=kept))
     log = await Database.open(environment["BUS_DATABASE_URL"], "bus_reader", log_connections(built))
     async with running(built, LocalBus(log)) as house:
+        spare_the_living()
         yield house
 
 
