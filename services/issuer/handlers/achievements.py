@@ -106,7 +106,8 @@ class Achievements:
         await self._judge(issuer_id, achievement_id, definition)
         key = (issuer_id, f"{AchievementPublished.STREAM}-{achievement_id}")
         async with self._database.session() as session:
-            await store.lock_achievement_id(session.connection, issuer_id, achievement_id)
+            if first:  # a later version needs one of the tenant's own, which no other has
+                await store.lock_achievement_id(session.connection, issuer_id, achievement_id)
             history = (await session.load([key]))[key]
             published = [each.event for each in history if isinstance(each.event, AchievementPublished)]
             events = domain.decide_publish_achievement(
