@@ -60,6 +60,8 @@ async def _serve(names: Sequence[str]) -> None:
         spare_the_living()
         logger.info("ready", services=list(names), address=address)
         await until_stopped()
+        house.drain()
+        await asyncio.sleep(first.drain_wait_s)
 
 
 def main(names: Sequence[str]) -> None:

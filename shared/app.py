@@ -61,7 +61,7 @@ def application(house: Running) -> ASGIApp:
     @root.get("/health/ready", include_in_schema=False)
     async def ready() -> JSONResponse:
         problems = house.problems()
-        if house.stopping:
+        if house.draining or house.stopping:
             problems["process"] = "stopping"
         status = "not ready" if problems else "ready"
         return JSONResponse({"status": status, "problems": problems}, status_code=503 if problems else 200)

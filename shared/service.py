@@ -80,6 +80,7 @@ class Running:
         ]
         self._loops = [loop for service in services for loop in service.loops]
         self._stopping = asyncio.Event()
+        self.draining = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -91,6 +92,10 @@ class Running:
         self._tasks = [asyncio.create_task(consumer.run(), name=consumer.name) for consumer in self.consumers]
         self._tasks += [asyncio.create_task(loop.run(self._stopping), name=loop.name) for loop in self._loops]
         self._tasks.append(asyncio.create_task(self._housekeep(), name="housekeeping"))
+
+    def drain(self) -> None:
+        """Say `not ready` from now on: the process is about to stop, and still answers."""
+        self.draining = True
 
     async def stop(self) -> None:
         """Finish what is in hand, at most STOP_WAIT_S, then end the rest."""

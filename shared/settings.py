@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     )
     http_host: str = Field(default="127.0.0.1", description="The address that the process listens on.")
     http_port: int = Field(default=8080, ge=1, le=65_535, description="The port that it listens on.")
+    drain_wait_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=60,
+        description="How long a process that is told to stop says `not ready` and still answers, so that load"
+        " balancers send no more to it.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least level that is logged."
     )
