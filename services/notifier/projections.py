@@ -18,7 +18,7 @@ from shared.eventstore import Recorded
 from shared.eventstore.log import Connection
 
 REBUILT_FROM: Final[tuple[type[Event], ...]] = (CredentialSigned, CredentialRevoked)
-"""What a replay hands to `keep_credentials`, in order, after `forget_credentials`."""
+"""What a replay hands to `keep_credentials`, in order, after `forget_all`."""
 
 SIGNED = """
 INSERT INTO credential (issuer_id, credential_id, learner_id, achievement_id, achievement_version,
@@ -26,6 +26,10 @@ INSERT INTO credential (issuer_id, credential_id, learner_id, achievement_id, ac
 SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[],
                      $8::text[], $9::timestamptz[])
 ON CONFLICT DO NOTHING
+"""
+FORGET_ALL = """
+LOCK TABLE credential, api_key IN SHARE ROW EXCLUSIVE MODE;
+DELETE FROM credential; DELETE FROM api_key
 """
 REVOKED = """
 UPDATE credential c SET revoked_at = r.revoked_at, revocation_reason = r.reason
@@ -39,9 +43,9 @@ DELIVERY_COLUMNS: Final = (
 )
 
 
-async def forget_credentials(connection: Connection) -> None:
-    """Empty the projection, before a replay fills it again in the same transaction."""
-    await connection.execute("DELETE FROM credential")
+async def forget_all(connection: Connection) -> None:
+    """Empty the read models, before a replay fills them again in the same transaction. Writers wait."""
+    await connection.execute(FORGET_ALL)
 
 
 async def keep_credentials(connection: Connection, batch: Sequence[Recorded]) -> None:

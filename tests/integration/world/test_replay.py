@@ -1,0 +1,89 @@
+"""Every read model of a world that has lived is emptied and built again, byte for byte; nobody is told."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import asyncpg
+
+from services import SERVICES
+from services.demo.sample import SLUG, issuer_settings, sample_achievement
+from services.issuer.handlers.api_keys import create_api_key, revoke_api_key
+from services.issuer.projections import READ_MODELS as OF_ISSUER
+from services.verifier.store import READ_MODEL as OF_VERIFIER
+from services.world import DATABASE
+from shared.access import Scope
+from shared.clock import ordered_uuid
+from shared.database import Database
+from tests.integration.world.conftest import Stage
+from tests.integration.world.dumps import TABLES
+
+READ_MODELS = {
+    "assessor": ("attempt", "achievement", "api_key"),
+    "issuer": (*OF_ISSUER, "api_key"),
+    "verifier": OF_VERIFIER,
+    "notifier": ("credential", "api_key"),
+}
+TRANSPORT = ("cursor", "inbox", "dead_letter")
+"""How far a consumer has come: a replay may read everything again."""
+
+
+async def live(stage: Stage) -> None:
+    """Have the world see every kind of event that a read model is made of."""
+    definition, _ = sample_achievement()
+    achievement_id = str(ordered_uuid())
+    await stage.provider.publish_achievement(definition | {"on_second_pass": "supersede"}, achievement_id)
+    settings = issuer_settings(stage.world.folder)
+    async with await Database.open(settings.database_url.get_secret_value(), "issuer", 2) as database:
+        spent = await create_api_key(database, SLUG, "spent", [Scope.CREDENTIALS_READ], 1)
+        await revoke_api_key(database, SLUG, spent.prefix)
+    await stage.settled()
+    learner = {"reference": "twice", "name": "Twice Told", "email": "twice@example.org"}
+    for _ in range(2):
+        await stage.passed(achievement_id=achievement_id, learner=learner)
+    withdrawn, forgotten = await stage.passed(), await stage.passed()
+    await stage.provider.revoke(withdrawn["credential_id"], "misconduct")
+    await stage.provider.erase(forgotten["learner_id"])
+    failed = stage.assessment()
+    failed["results"] = dict.fromkeys(failed["results"], "missing")
+    await stage.provider.submit(failed)
+    await stage.settled()
+
+
+async def rows(connection: asyncpg.Connection[Any]) -> dict[str, list[str]]:
+    """Return every row of every table, in order, save how far consumers have come."""
+    tables = [row["name"] for row in await connection.fetch(TABLES)]
+    return {
+        table: [
+            row["row"] for row in await connection.fetch(f"SELECT t::text AS row FROM {table} t ORDER BY 1")
+        ]
+        for table in tables
+        if table.partition(".")[2] not in TRANSPORT
+    }
+
+
+async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(stage: Stage) -> None:
+    await live(stage)
+    told = (len(stage.mailbox.messages), len(stage.partner.received))
+    assert told == (6, 6), "four signatures and two ends"
+    assert READ_MODELS.keys() == SERVICES.keys()
+    assert stage.world.cluster is not None
+    connection = await asyncpg.connect(stage.world.cluster.dsn(DATABASE))
+    try:
+        before = await rows(connection)
+        for service, tables in READ_MODELS.items():
+            for table in tables:
+                assert before[f"{service}.{table}"], "a table that was never filled proves nothing"
+            await connection.execute(f"TRUNCATE {', '.join(f'{service}.{table}' for table in tables)}")
+            module = importlib.import_module(f"{SERVICES[service]}.replay")
+            assert await module.replay(stage.world.settings[service])
+        await stage.settled()
+        after = await rows(connection)
+    finally:
+        await connection.close()
+    for table, lines in before.items():
+        assert after[table] == lines, table
+    assert (len(stage.mailbox.messages), len(stage.partner.received)) == told
+    await stage.passed()
+    assert (len(stage.mailbox.messages), len(stage.partner.received)) == (7, 7), "the world works on, once"
