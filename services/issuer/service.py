@@ -13,7 +13,7 @@ from services.issuer.handlers.achievements import Achievements
 from services.issuer.handlers.forget import Forget
 from services.issuer.handlers.issue import Issue
 from services.issuer.handlers.pages import Pages
-from services.issuer.handlers.proving import SigningKeys
+from services.issuer.handlers.proving import Prover, SigningKeys
 from services.issuer.handlers.rendering import Rendering
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.sign import Sign
@@ -62,12 +62,13 @@ async def build(
     learner_keys = LearnerKeys(vault, master_key)
     # Every suite and not only the chosen: an intent is signed as it was planned, whatever is set by then.
     workers = CanonicalWorkers(settings.canonical_processes, suites=suites)
+    prover = Prover(suites, workers.hash_data)
     keys = signing_keys if signing_keys is not None else SigningKeys(master_key)
     rendering = Rendering(addresses, learner_keys)
     terms = ListTerms(addresses, chosen, settings.status_list_validity, settings.status_list_ttl_ms)
-    lists = StatusLists(terms, workers.hash_data, keys)
+    lists = StatusLists(terms, prover, keys)
     issuing = Issue(database, learner_keys, TenantSecrets(master_key), lists, chosen)
-    signing = Sign(database, learner_keys, rendering, keys, workers.hash_data)
+    signing = Sign(database, learner_keys, rendering, keys, prover)
     achievements = Achievements(database, addresses, workers.hash_data, chosen)
     refreshing = RefreshLists(
         database,

@@ -14,8 +14,9 @@ from services.verifier.objections import failed, objection, unknown
 from services.verifier.reading import Reading, ReadProof
 from services.verifier.sources import Method, Sources
 from shared.errors import Invalid
-from shared.proofs import dataintegrity, datetimes, didkey, didweb
+from shared.proofs import datetimes, didkey, didweb
 from shared.proofs.strictjson import JsonValue
+from shared.proofs.suites import SUITES
 
 
 async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
@@ -73,7 +74,8 @@ def _signature_objection(read: ReadProof, found: Method | Objection) -> Objectio
         return read.hash_data
     if isinstance(found, Objection):
         return found
-    if dataintegrity.check_signature(found.public_key, read.hash_data, read.proof.signature):
+    suite = SUITES[read.proof.cryptosuite]
+    if suite.check_signature(found.public_key, read.hash_data, read.proof.signature):
         return None
     message = "The signature does not match: it was altered after it was signed, or signed with another key."
     return failed("proof-wrong", message)

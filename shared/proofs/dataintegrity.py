@@ -1,8 +1,8 @@
 """Data Integrity 1.0: the proof object, made for a document and read from one.
 
-What is hashed lies with the suites, where it is hashed with the workers, who holds the key with the caller;
-this module only knows what a proof looks like, and what an Ed25519 signature is. Proofs are independent of
-each other: each covers the document without any proof.
+What is hashed and how it is signed lies with the suites, where it is hashed with the workers, who holds the
+key with the caller; this module only knows what a proof looks like. Proofs are independent of each other:
+each covers the document without any proof.
 
 Reading is strict. Refuses members that a proof does not have (whoever put them there expected them to
 mean something), other purposes than assertionMethod, unknown cryptosuites, proof chains, and a proofValue
@@ -14,10 +14,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from shared.errors import Invalid
 from shared.proofs import datetimes, multikey
@@ -41,7 +37,6 @@ _MEMBERS = _TEXT_MEMBERS | {
     "type",
     "verificationMethod",
 }
-_PUBLIC_KEYS_CACHED_MAX = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +106,6 @@ def parse_proofs(document: JsonObject, cryptosuites: Collection[str] = SUITES.ke
     if len(set(ids)) != len(ids):
         raise _malformed("two proofs have one id")
     return proofs
-
-
-def check_signature(public_key: bytes, hash_data: bytes, signature: bytes) -> bool:
-    """Whether `signature` (64 bytes) is that of `public_key` (32 bytes) over `hash_data` (64 bytes)."""
-    if len(public_key) != multikey.PUBLIC_KEY_BYTES or multikey.is_weak(public_key):
-        return False
-    try:
-        _loaded(public_key).verify(signature, hash_data)
-    except InvalidSignature:
-        return False
-    return True
-
-
-@lru_cache(_PUBLIC_KEYS_CACHED_MAX)
-def _loaded(public_key: bytes) -> Ed25519PublicKey:
-    return Ed25519PublicKey.from_public_bytes(public_key)
 
 
 def _proof_list(document: JsonObject) -> Sequence[JsonValue]:

@@ -9,21 +9,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from services.issuer import store
 from services.issuer.store import KeyRef
 from shared.errors import Invalid, Unavailable
 from shared.eventstore.log import Connection
 from shared.keys import EnvelopeSigner, Signer
-from shared.proofs import dataintegrity
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import Suite
 from shared.sealing import MasterKey
 
 SIGNERS_CACHED_MAX = 1_000
 
+Apart = TypeVar("Apart")
+
 Hash = Callable[[str, Sequence[tuple[JsonObject, JsonObject]]], Awaitable[list[bytes | Invalid]]]
 """What turns (document, proof options) of a cryptosuite into 64 bytes each: CanonicalWorkers.hash_data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prover:
+    """The cryptosuites by name, and what hashes for them."""
+
+    suites: Mapping[str, Suite]
+    hash_data: Hash
 
 
 class SelfVerificationError(Exception):
@@ -69,46 +79,54 @@ class SigningKeys:
 
 
 async def prove(
-    hash_data: Hash, signers: Mapping[KeyRef, Signer], drafts: Sequence[Draft]
+    prover: Prover, signers: Mapping[KeyRef, Signer], drafts: Sequence[Draft]
 ) -> list[list[bytes]]:
     """Return the signatures (64 bytes) of each draft, in the order of its `configs`.
 
     Nothing is signed unless every draft could be hashed. Raises the first refusal (Invalid), Unavailable,
     or SelfVerificationError.
     """
-    hashes = await _hash(hash_data, drafts)
-    answers = []
-    for draft, messages in zip(drafts, hashes, strict=True):
-        signatures = signers[draft.key].sign(messages)
-        for message, signature in zip(messages, signatures, strict=True):
-            if not dataintegrity.check_signature(draft.public_key, message, signature):
+    hashes = await _hash(prover, drafts)
+    answers = [[b""] * len(draft.configs) for draft in drafts]
+    for (key, cryptosuite), places in _places(drafts, lambda draft: draft.key).items():
+        suite = prover.suites[cryptosuite]
+        signatures = suite.sign(signers[key], [hashes[number][position] for number, position in places])
+        for (number, position), signature in zip(places, signatures, strict=True):
+            if not suite.check_signature(drafts[number].public_key, hashes[number][position], signature):
                 raise SelfVerificationError("a new signature does not verify with the published key")
-        answers.append(signatures)
+            answers[number][position] = signature
     return answers
 
 
-async def _hash(hash_data: Hash, drafts: Sequence[Draft]) -> list[list[bytes]]:
-    places: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for number, draft in enumerate(drafts):
-        for position, config in enumerate(draft.configs):
-            places[str(config["cryptosuite"])].append((number, position))
+async def _hash(prover: Prover, drafts: Sequence[Draft]) -> list[list[bytes]]:
     hashes = [[b""] * len(draft.configs) for draft in drafts]
-    for cryptosuite, of_suite in places.items():
-        pairs = [(drafts[number].document, drafts[number].configs[position]) for number, position in of_suite]
-        answers = await hash_data(cryptosuite, pairs)
-        for (number, position), answer in zip(of_suite, answers, strict=True):
+    for (_, cryptosuite), places in _places(drafts, lambda _: None).items():
+        pairs = [(drafts[number].document, drafts[number].configs[position]) for number, position in places]
+        answers = await prover.hash_data(cryptosuite, pairs)
+        for (number, position), answer in zip(places, answers, strict=True):
             if isinstance(answer, Invalid):
                 raise answer
             hashes[number][position] = answer
     return hashes
 
 
-def hash_here(suites: Mapping[str, Suite]) -> Hash:
-    """Return a Hash without workers: for an operator's command, which hashes our own few documents."""
+def _places(
+    drafts: Sequence[Draft], apart: Callable[[Draft], Apart]
+) -> Mapping[tuple[Apart, str], list[tuple[int, int]]]:
+    """(number of the draft, position in its configs) by cryptosuite and by what `apart` tells apart."""
+    places: dict[tuple[Apart, str], list[tuple[int, int]]] = defaultdict(list)
+    for number, draft in enumerate(drafts):
+        for position, config in enumerate(draft.configs):
+            places[apart(draft), str(config["cryptosuite"])].append((number, position))
+    return places
+
+
+def proving_here(suites: Mapping[str, Suite]) -> Prover:
+    """Return a Prover without workers: for an operator's command, which hashes our own few documents."""
 
     async def hash_data(
         cryptosuite: str, pairs: Sequence[tuple[JsonObject, JsonObject]]
     ) -> list[bytes | Invalid]:
         return [suites[cryptosuite].hash_data(document, config) for document, config in pairs]
 
-    return hash_data
+    return Prover(suites, hash_data)

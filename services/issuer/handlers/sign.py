@@ -23,7 +23,7 @@ from services.issuer.documents.signed import (
 )
 from services.issuer.handlers.linting import check_contexts, lint_badge
 from services.issuer.handlers.meta import caused_by
-from services.issuer.handlers.proving import Draft, Hash, SigningKeys, prove
+from services.issuer.handlers.proving import Draft, Prover, SigningKeys, prove
 from services.issuer.handlers.rendering import Intent, Rendering
 from services.issuer.handlers.skips import skipped
 from services.issuer.projections import project
@@ -54,13 +54,13 @@ class Sign:
         learner_keys: LearnerKeys,
         rendering: Rendering,
         signing_keys: SigningKeys,
-        hash_data: Hash,
+        prover: Prover,
     ) -> None:
         self._database = database
         self._learner_keys = learner_keys
         self._rendering = rendering
         self._signing_keys = signing_keys
-        self._hash_data = hash_data
+        self._prover = prover
 
     async def prepare(self, batch: Sequence[Recorded]) -> Prepared:
         """Make every signature of the batch. Raises Invalid for what may not be signed, Unavailable."""
@@ -81,7 +81,7 @@ class Sign:
         if keys - public_keys.keys():
             raise Unavailable("A public key is not published yet.")
         drafts = await self._drafts(facts, public_keys)
-        signatures = await prove(self._hash_data, signers, drafts)
+        signatures = await prove(self._prover, signers, drafts)
         contacts = await self._contacts(facts)
         return {
             each.id: _signing(fact, draft, made, contact)

@@ -24,7 +24,7 @@ from services.issuer.documents.signed import document_bytes, proof_configs, with
 from services.issuer.documents.status_list import ListFacts, render_status_list
 from services.issuer.handlers.linting import lint_credential
 from services.issuer.handlers.meta import caused_by
-from services.issuer.handlers.proving import Draft, Hash, SigningKeys, prove
+from services.issuer.handlers.proving import Draft, Prover, SigningKeys, prove
 from services.issuer.handlers.tenant_secrets import list_id, lists_begun
 from services.issuer.projections import project
 from services.issuer.status_list_store import ListKey, ListRow
@@ -66,9 +66,9 @@ class ListTerms:
 class StatusLists:
     """Makes new versions of status lists inside a caller's session."""
 
-    def __init__(self, terms: ListTerms, hash_data: Hash, signing_keys: SigningKeys) -> None:
+    def __init__(self, terms: ListTerms, prover: Prover, signing_keys: SigningKeys) -> None:
         self._terms = terms
-        self._hash_data = hash_data
+        self._prover = prover
         self._signing_keys = signing_keys
 
     async def begun(
@@ -107,7 +107,7 @@ class StatusLists:
             lint_credential(document, configs)
             drafts.append(Draft(document, configs, (issuer_id, tenant.key_id), tenant.public_key))
         signers = await self._signing_keys.of(session.connection, {draft.key for draft in drafts})
-        signatures = await prove(self._hash_data, signers, drafts)
+        signatures = await prove(self._prover, signers, drafts)
         return [
             _append(change, with_signatures(draft.document, draft.configs, made), session, valid_until)
             for change, draft, made in zip(changes, drafts, signatures, strict=True)

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
-from services.issuer.handlers.proving import SigningKeys, hash_here
+from services.issuer.handlers.proving import SigningKeys, proving_here
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.status_lists import ListTerms, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets, list_id
@@ -79,7 +79,7 @@ async def create_issuer(
         settings.status_list_validity,
         settings.status_list_ttl_ms,
     )
-    lists = StatusLists(terms, hash_here(suites), SigningKeys(master_key))
+    lists = StatusLists(terms, proving_here(suites), SigningKeys(master_key))
     meta = Meta(actor, str(clock.ordered_uuid()))
     async with database.session() as session:
         history = await _profiles(session, slug)

@@ -1,15 +1,16 @@
 """The cryptosuites: one file and one line each.
 
 A suite says how a document and its proof options become the bytes that are signed (Data Integrity 1.0
-section 4, EdDSA Cryptosuites 1.0 section 3). To add one, write its file and its line in SUITES; whatever is
-tested for every suite then covers it.
+section 4, EdDSA Cryptosuites 1.0 section 3), and how those are signed and checked. To add one, write its file
+and its line in SUITES; whatever is tested for every suite then covers it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from shared.proofs.ed25519 import MessageSigner
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites.eddsa_jcs_2022 import EddsaJcs2022
 from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
@@ -31,6 +32,12 @@ class Suite(Protocol):
 
         `document` has no `proof`, `proof_config` no `proofValue`. Raises `Invalid`.
         """
+
+    def sign(self, signer: MessageSigner, hashes: Sequence[bytes]) -> list[bytes]:
+        """The signature (64 bytes) of each of `hashes`, in their order."""
+
+    def check_signature(self, public_key: bytes, hash_data: bytes, signature: bytes) -> bool:
+        """Whether `signature` is that of `public_key` over `hash_data`; never raises."""
 
 
 SUITES: Mapping[str, Suite] = {

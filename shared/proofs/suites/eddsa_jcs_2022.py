@@ -11,11 +11,12 @@ from hashlib import sha256
 from typing import Final
 
 from shared.proofs import jcs
+from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.strictjson import JsonObject
 
 
 @dataclass(frozen=True)
-class EddsaJcs2022:
+class EddsaJcs2022(Ed25519Signatures):
     """Fast and bounded, so it runs where it is called."""
 
     cryptosuite: Final = "eddsa-jcs-2022"

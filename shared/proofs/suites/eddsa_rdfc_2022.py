@@ -11,12 +11,13 @@ from hashlib import sha256
 from typing import Final
 
 from shared.errors import Invalid
+from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.rdfc import Canonicaliser
 from shared.proofs.strictjson import JsonObject
 
 
 @dataclass(frozen=True)
-class EddsaRdfc2022:
+class EddsaRdfc2022(Ed25519Signatures):
     """`canonicaliser` carries the contexts; the pinned ones unless given."""
 
     canonicaliser: Canonicaliser = field(default_factory=Canonicaliser)

@@ -9,7 +9,7 @@ import orjson
 from shared.access import Scope
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.contracts.status_lists import StatusListPublished
-from shared.proofs import bitstring, dataintegrity, multikey
+from shared.proofs import bitstring, dataintegrity, ed25519, multikey
 from shared.proofs.suites import SUITES
 from tests.integration.issuer.conftest import SETTLE_WAIT_S, Desk, client
 from tests.unit.issuer.samples import EMAIL, NAME
@@ -20,7 +20,7 @@ def verified(document: dict, did_document: dict) -> bool:
     keys = {each["id"]: each["publicKeyMultibase"] for each in did_document["verificationMethod"]}
     proofs = dataintegrity.parse_proofs(document)
     return all(
-        dataintegrity.check_signature(
+        ed25519.check_signature(
             multikey.decode_public_key(keys[proof.verification_method]),
             SUITES[proof.cryptosuite].hash_data(proof.document, proof.config),
             proof.signature,

@@ -8,6 +8,7 @@ from typing import Final
 
 from pyld import jsonld
 
+from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.strictjson import JsonObject
 
 
@@ -22,7 +23,7 @@ def canonical(nquads: str) -> str:
 
 
 @dataclass(frozen=True)
-class NQuadsSuite:
+class NQuadsSuite(Ed25519Signatures):
     cryptosuite: Final = "nquads"
     offloaded: Final = True
 

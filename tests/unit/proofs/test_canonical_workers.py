@@ -18,6 +18,7 @@ from nquads_suite import NQuadsSuite
 
 from shared.errors import Invalid, Unavailable
 from shared.proofs import worker_link
+from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import SUITES, Suite
 from shared.proofs.workers import CHUNK_DOCUMENTS_MAX, CanonicalWorkers
@@ -27,7 +28,7 @@ JCS = "eddsa-jcs-2022"
 
 
 @dataclass(frozen=True)
-class DyingSuite:
+class DyingSuite(Ed25519Signatures):
     """Ends its process by a signal when it is told so."""
 
     cryptosuite: Final = "dying"
@@ -40,7 +41,7 @@ class DyingSuite:
 
 
 @dataclass(frozen=True)
-class CallingSuite:
+class CallingSuite(Ed25519Signatures):
     """Calls its test to say that it is at work, and never ends."""
 
     cryptosuite: Final = "calling"
@@ -55,7 +56,7 @@ class CallingSuite:
 
 
 @dataclass(frozen=True)
-class NullSuite:
+class NullSuite(Ed25519Signatures):
     """What a benchmark plugs in to measure everything but canonicalisation."""
 
     cryptosuite: Final = "null"

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.errors import Invalid
-from shared.proofs import dataintegrity, didkey, jcs, multikey, strictjson
+from shared.proofs import dataintegrity, didkey, ed25519, jcs, multikey, strictjson
 from shared.proofs.contexts import ContextSet
 from shared.proofs.rdfc import Canonicaliser
 from shared.proofs.standard_codes import standard_code
@@ -50,7 +50,7 @@ def verified(document: JsonObject, public_key: bytes = PUBLIC_KEY) -> bool:
     proofs = dataintegrity.parse_proofs(document)
     hashes = [SUITES[proof.cryptosuite].hash_data(proof.document, proof.config) for proof in proofs]
     return all(
-        dataintegrity.check_signature(public_key, hashed, proof.signature)
+        ed25519.check_signature(public_key, hashed, proof.signature)
         for proof, hashed in zip(proofs, hashes, strict=True)
     )
 
@@ -108,7 +108,7 @@ def test_the_w3c_vectors_come_out_byte_for_byte_at_every_step(
     assert suite.hash_data(proof.document, proof.config) == hashed
     public_key = multikey.decode_public_key(str(keypair["publicKeyMultibase"]))
     assert didkey.public_key(proof.verification_method) == public_key
-    assert dataintegrity.check_signature(public_key, hashed, proof.signature)
+    assert ed25519.check_signature(public_key, hashed, proof.signature)
 
 
 def test_the_employment_vector_is_signed_over_its_published_canonical_forms(
@@ -120,7 +120,7 @@ def test_the_employment_vector_is_signed_over_its_published_canonical_forms(
     assert hashed.hex() == (folder / "combinedHashDataInt.txt").read_text()
     (proof,) = dataintegrity.parse_proofs(json.loads((folder / "signedDataInt.json").read_bytes()))
     public_key = multikey.decode_public_key(str(keypair["publicKeyMultibase"]))
-    assert dataintegrity.check_signature(public_key, hashed, proof.signature)
+    assert ed25519.check_signature(public_key, hashed, proof.signature)
 
 
 def test_the_w3c_proof_set_verifies_proof_by_proof(vectors: Path, with_examples: ContextSet) -> None:
@@ -131,7 +131,7 @@ def test_the_w3c_proof_set_verifies_proof_by_proof(vectors: Path, with_examples:
     for proof in proofs:
         hashed = suite.hash_data(proof.document, proof.config)
         public_key = didkey.public_key(proof.verification_method)
-        assert dataintegrity.check_signature(public_key, hashed, proof.signature)
+        assert ed25519.check_signature(public_key, hashed, proof.signature)
 
 
 @pytest.mark.parametrize("name", ["signedProofChain1.json", "signedProofChain2.json"])
@@ -342,7 +342,7 @@ def test_the_wycheproof_signatures_are_judged_as_labelled() -> None:
     judged = [
         (
             test["tcId"],
-            dataintegrity.check_signature(
+            ed25519.check_signature(
                 bytes.fromhex(key), bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"])
             ),
         )
@@ -356,5 +356,5 @@ def test_the_wycheproof_signatures_are_judged_as_labelled() -> None:
 def test_a_signature_that_openssl_accepts_for_any_message_is_not_accepted_here() -> None:
     identity = (1).to_bytes(32, "little")
     forged = identity + bytes(32)
-    dataintegrity._loaded(identity).verify(forged, b"any message")
-    assert not dataintegrity.check_signature(identity, b"any message", forged)
+    ed25519._loaded(identity).verify(forged, b"any message")
+    assert not ed25519.check_signature(identity, b"any message", forged)
