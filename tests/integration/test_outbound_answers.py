@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Sequence
 
 import pytest
-from loopback_server import OK, Answer, Names, calling, saying, serving
 
 from shared.errors import Oversized
 from shared.outbound import OutboundClient, OutboundFailure, OutboundLimits
+from tests.integration.loopback_server import OK, Answer, Names, calling, saying, serving
 
 MIB = 1_048_576
 

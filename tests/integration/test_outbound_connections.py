@@ -11,10 +11,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from loopback_server import OK, Names, calling, saying, serving
 
 from shared.errors import Invalid
 from shared.outbound import OutboundFailure
+from tests.integration.loopback_server import OK, Names, calling, saying, serving
 
 
 async def test_the_request_arrives_as_given_with_the_names_host_header() -> None:

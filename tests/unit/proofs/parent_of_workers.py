@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import psutil
-from nquads_suite import NQuadsSuite
 
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.workers import CanonicalWorkers
+from tests.unit.proofs.nquads_suite import NQuadsSuite
 
 
 async def main(poison: JsonObject) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import psutil
 import pytest
-from nquads_suite import NQuadsSuite
 
 from shared.errors import Invalid, Unavailable
 from shared.proofs import worker_link
@@ -22,6 +21,7 @@ from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import SUITES, Suite
 from shared.proofs.workers import CHUNK_DOCUMENTS_MAX, CanonicalWorkers
+from tests.unit.proofs.nquads_suite import NQuadsSuite
 
 RDFC = "eddsa-rdfc-2022"
 JCS = "eddsa-jcs-2022"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pyoxigraph
 import pytest
-from nquads_suite import canonical
 
 from shared.errors import Invalid
 from shared.proofs import contexts
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3, PINNED, ContextSet
 from shared.proofs.rdfc import BLANK_NODES_MAX, Canonicaliser
 from shared.proofs.strictjson import JsonObject
+from tests.unit.proofs.nquads_suite import canonical
 
 RDF_CANON = Path(__file__).parents[2] / "vectors" / "rdf-canon"
 ENTRIES = json.loads((RDF_CANON / "manifest.jsonld").read_bytes())["entries"]
