@@ -1,0 +1,183 @@
+"""`microcred demo`: its numbers, the documents that it leaves, and that it leaves nothing else."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.proofs import bitstring
+from tests.integration.cli.conftest import COHORT, Cohort, Program, all_at_once, microcred, running
+
+KEYS = [
+    "submitted",
+    "rejected_rows",
+    "duplicates",
+    "passed",
+    "failed",
+    "issued",
+    "signed",
+    "announced",
+    "verified_before",
+    "verified_after",
+    "revocation_lag_ms",
+    "bus",
+    "seconds",
+]
+FILES = {
+    "credential.json",
+    "status-list-before.json",
+    "status-list-after.json",
+    "did.json",
+    "webhook.json",
+    "mail.eml",
+}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One finished demo: its JSON line and its folder."""
+
+    report: dict[str, Any]
+    said: str
+    out: Path
+
+    def document(self, name: str) -> dict[str, Any]:
+        """Return one of its JSON documents."""
+        document: dict[str, Any] = json.loads((self.out / name).read_bytes())
+        return document
+
+
+@pytest.fixture(scope="module")
+def demos(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> list[Demo]:
+    """Two demos at once."""
+    folders = [tmp_path_factory.mktemp("demo") / "out" for _ in range(2)]
+    finished = all_at_once(
+        *(("demo", "--json", "--cohort", str(cohort.path), "--out", str(folder)) for folder in folders)
+    )
+    made = []
+    for ended, folder in zip(finished, folders, strict=True):
+        assert ended.returncode == 0, ended.stderr
+        (line,) = ended.stdout.splitlines()
+        made.append(Demo(json.loads(line), ended.stderr, folder))
+    return made
+
+
+@pytest.fixture
+def demo(demos: list[Demo]) -> Demo:
+    return demos[0]
+
+
+def test_two_demos_at_once_each_end_with_one_line_of_numbers_that_agree(
+    demos: list[Demo], cohort: Cohort
+) -> None:
+    for demo in demos:
+        report = demo.report
+        assert list(report) == KEYS
+        assert (report["passed"], report["failed"]) == (cohort.passed, cohort.failed)
+        assert report["submitted"] == cohort.passed + cohort.failed
+        assert (report["rejected_rows"], report["duplicates"]) == (cohort.refused, cohort.repeated)
+        assert report["issued"] == report["signed"] == report["announced"] == cohort.passed
+        assert (report["verified_before"], report["verified_after"]) == ("valid", "invalid")
+        assert report["bus"] == "local"
+        assert report["revocation_lag_ms"] > 0
+        assert report["seconds"] > 0
+
+
+def test_the_story_is_told_beside_the_numbers(demo: Demo, cohort: Cohort) -> None:
+    assert len(re.findall(r"^  line +\d+  ", demo.said, re.MULTILINE)) == cohort.refused
+    for heading in (
+        "The story of one learner",
+        "The e-mail that went out",
+        "The signed webhook that went out",
+    ):
+        assert heading in demo.said
+    assert demo.said.index("VALID  ") < demo.said.index("The revocation") < demo.said.index("INVALID  ")
+
+
+def test_the_documents_left_verify_with_the_command_and_nothing_else(demo: Demo) -> None:
+    assert {path.name for path in demo.out.iterdir()} == FILES
+    credential = str(demo.out / "credential.json")
+    before, after = (str(demo.out / f"status-list-{when}.json") for when in ("before", "after"))
+    did = str(demo.out / "did.json")
+    good, withdrawn, unlisted, as_json = all_at_once(
+        ("verify", credential, "--status-list", before),
+        ("verify", credential, "--status-list", after),
+        ("verify", credential),
+        ("verify", credential, "--json", "--status-list", before, "--did-document", did),
+    )
+    assert [each.returncode for each in (good, withdrawn, unlisted)] == [0, 1, 2]
+    assert "VALID" in good.stdout
+    assert "INVALID" in withdrawn.stdout
+    assert "UNKNOWN" in unlisted.stdout
+    verdict = json.loads(as_json.stdout)
+    assert (as_json.returncode, verdict["verdict"]) == (0, "valid")
+    altered = demo.document("credential.json")
+    altered["credentialSubject"]["achievement"]["name"] = "Something Grander"
+    forged = microcred("verify", "-", "--status-list", before, given=json.dumps(altered))
+    assert forged.returncode == 1
+
+
+def test_the_documents_left_belong_together(demo: Demo) -> None:
+    credential, did = demo.document("credential.json"), demo.document("did.json")
+    assert did["id"] == credential["issuer"]["id"]
+    for proof in credential["proof"]:
+        assert proof["verificationMethod"] in did["assertionMethod"]
+    status = credential["credentialStatus"]
+    bits = []
+    for when in ("before", "after"):
+        listed = demo.document(f"status-list-{when}.json")
+        assert listed["id"] == status["statusListCredential"]
+        bits.append(bitstring.decode(listed["credentialSubject"]["encodedList"]))
+    index = int(status["statusListIndex"])
+    assert [each.get(index) for each in bits] == [False, True]
+
+
+def test_the_webhook_left_is_as_it_was_sent(demo: Demo) -> None:
+    webhook, credential = demo.document("webhook.json"), demo.document("credential.json")
+    headers, body = webhook["headers"], webhook["body"]
+    assert re.fullmatch(r"v1,[A-Za-z0-9+/]{43}=", headers["webhook-signature"])
+    assert headers["webhook-timestamp"].isdecimal()
+    assert int(headers["content-length"]) == len(body.encode())
+    said = json.loads(body)
+    assert said["type"] == "credential.signed"
+    assert said["id"] == headers["webhook-id"]
+    assert said["data"]["credential_url"] == credential["id"]
+
+
+def test_the_mail_left_is_one_that_a_mail_program_reads(demo: Demo, cohort: Cohort) -> None:
+    message = email.message_from_bytes((demo.out / "mail.eml").read_bytes(), policy=email.policy.default)
+    address = demo.document("credential.json")["id"]
+    assert not message.defects
+    assert message["To"].addresses[0].addr_spec in cohort.emails
+    assert message["Message-ID"]
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,))
+        assert body is not None
+        assert address in body.get_content()
+
+
+@pytest.fixture
+def under_way(tmp_path: Path) -> Iterator[Program]:
+    """A demo of all 1,000 learners in the middle of its work."""
+    with running(tmp_path / "demo", "demo", "--json", "--cohort", str(COHORT)) as program:
+        program.says("Listening on")
+        yield program
+
+
+def test_interrupted_it_stops_in_order_and_leaves_nothing(under_way: Program) -> None:
+    assert under_way.end(signal.SIGINT) == 130
+    assert under_way.said.rstrip().endswith("Stopped.")
+    assert [path.name for path in under_way.folder.iterdir()] == ["said"]
+
+
+def test_killed_it_leaves_no_process(under_way: Program) -> None:
+    assert under_way.end(signal.SIGKILL) == -signal.SIGKILL
