@@ -163,6 +163,13 @@ def read_environment(folder: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
+def kept_port(folder: Path) -> int | None:
+    """Return the port of the world of `folder`, which its signed documents name; None for a new folder."""
+    if not (folder / ENVIRONMENT_FILE).exists():
+        return None
+    return urlsplit(read_environment(folder)["PUBLIC_URL"]).port
+
+
 def _as_lines(environment: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()))
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from services.cli.running import console as plain_console
 from services.cli.running import run
-from services.demo import story
+from services.demo import leftovers, story
 from services.demo.job import MainJob
 from services.demo.provider import Provider
 from services.demo.report import Report
@@ -55,7 +55,8 @@ def demo(
 
 async def _demo(console: Console, cohort: Path, out: Path | None) -> Report:
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="microcred-demo-") as name:
+    leftovers.clear()
+    with tempfile.TemporaryDirectory(prefix=leftovers.PREFIX) as name:
         folder = Path(name)
         console.print("Starting PostgreSQL, assessor, issuer, verifier and notifier in one process …")
         async with (
@@ -83,6 +84,7 @@ async def _job(
     cohort: Path,
 ) -> MainJob:
     definition, achievement_id = sample_achievement()
+    await provider.until_known()
     await provider.publish_achievement(definition, achievement_id)
     partner.trust(await provider.subscribe(partner.url))
     await world.settled(KNOWN_WAIT_S)

@@ -22,8 +22,9 @@ from services.demo.sample import (
 )
 from services.process import until_stopped
 from services.receivers import Mailbox
-from services.world import World, open_world
+from services.world import World, kept_port, open_world
 from shared.collector import spare_the_living
+from shared.errors import Conflict
 from shared.telemetry import configure_logging
 
 PORT = 8080
@@ -35,8 +36,15 @@ def serve(
         Path, typer.Option(help="Folder of the database, the master key and the mails. Made if missing.")
     ] = DEFAULT_FOLDER,
     port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1. Signed documents name it: keep it.")
-    ] = PORT,
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help=f"Port on 127.0.0.1, for a new folder; {PORT} without it. Signed documents name it: a folder"
+            " keeps its port.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Keep a development world up until Ctrl-C: embedded PostgreSQL and all four services in one process.
 
@@ -47,7 +55,17 @@ def serve(
     run(_serve(plain_console(), data, port))
 
 
-async def _serve(console: Console, data: Path, port: int) -> None:
+def port_of(data: Path, wanted: int | None) -> int:
+    """Return the port of the world in `data`. Raises Conflict where another is wanted than the one it has."""
+    kept = kept_port(data)
+    if kept is not None and wanted not in (None, kept):
+        message = f"What was signed in {data} names port {kept}: leave --port out, or choose another folder."
+        raise Conflict("port-kept", message)
+    return kept or wanted or PORT
+
+
+async def _serve(console: Console, data: Path, wanted: int | None) -> None:
+    port = port_of(data, wanted)
     console.print(f"Starting; data in {data}/ …")
     async with AsyncExitStack() as stack:
         mailbox = await stack.enter_async_context(Mailbox(data / "mail"))
@@ -55,6 +73,7 @@ async def _serve(console: Console, data: Path, port: int) -> None:
         issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
         definition, achievement_id = sample_achievement()
         async with Provider(world.address, issuer.token) as provider:
+            await provider.until_known()
             await provider.publish_achievement(definition, achievement_id)
         await world.settled(KNOWN_WAIT_S)
         spare_the_living()

@@ -24,7 +24,6 @@ from shared.contracts.credentials import CredentialIssued, CredentialSigned
 from shared.errors import Unavailable
 from shared.proofs import bitstring
 
-STEP_WAIT_S = 600.0
 STALLED_WAIT_S = 60.0
 POLL_EVERY_S = 0.1
 LAG_POLL_EVERY_S = 0.005

@@ -17,6 +17,11 @@ BULK_WAIT_S = 600.0
 KNOWN_WAIT_S = 10.0
 RETRY_AFTER_S_MAX = 5.0
 POLL_EVERY_S = 0.02
+GUARDED_PATHS = (
+    "/assessor/learners?reference=-",
+    "/issuer/credentials?assessment_id=-",
+    "/notifier/subscriptions",
+)
 
 
 class Provider:
@@ -35,6 +40,18 @@ class Provider:
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+
+    async def until_known(self) -> None:
+        """Wait until every service knows the API key, which travels to them as an event like any other.
+
+        Raises Unavailable after KNOWN_WAIT_S.
+        """
+        deadline = asyncio.get_running_loop().time() + KNOWN_WAIT_S
+        for path in GUARDED_PATHS:
+            while (await self._http.get(path)).status_code == 401:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise Unavailable("The API key did not become known.")
+                await asyncio.sleep(POLL_EVERY_S)
 
     async def publish_achievement(self, definition: dict[str, Any], achievement_id: str) -> None:
         """Publish a definition under an id of our own; doing it again changes nothing."""

@@ -63,7 +63,8 @@ def refused_rows(console: Console, story: Story) -> None:
     console.print("\nRows that were refused, each with its line and the reason:")
     for row in story.refused_rows[:REFUSED_ROWS_SHOWN]:
         problem = row.get("problem") or {}
-        told = "; ".join([str(problem.get("title", "")), *problem.get("reasons", [])])
+        reasons = "; ".join(problem.get("reasons", []))
+        told = reasons or str(problem.get("title", ""))
         console.print(f"  line {row['line']:>4}  {told}", markup=False)
 
 

@@ -85,6 +85,7 @@ async def prepared(suite: str) -> AsyncIterator[Bench]:
         ):
             issuer = await sample_issuer(issuer_settings(folder), folder)
             async with Provider(at, issuer.token) as provider:
+                await provider.until_known()
                 await provider.publish_achievement(definition, achievement_id)
             await house.settled(SETTLE_WAIT_S)
         # The issuer was set up with a suite that every process knows; from here on it signs with `suite`.

@@ -146,6 +146,7 @@ async def test_killed_beside_a_commit_loses_and_doubles_nothing(
     await killable.start(doom={"lane": lane, "side": side, "number": 1})
     issuer = await sample_issuer(issuer_settings(killable.folder), killable.folder)
     async with Provider(killable.address, issuer.token) as provider:
+        await provider.until_known()
         await provider.publish_achievement(definition, achievement_id)
         partner.trust(await provider.subscribe(partner.url))
         await submit_all(provider, journal, list(todo.values()))

@@ -65,6 +65,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     ):
         issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
         async with Provider(world.address, issuer.token) as provider:
+            await provider.until_known()
             await provider.publish_achievement(definition, achievement_id)
             partner.trust(await provider.subscribe(partner.url))
             await world.settled(SETTLE_WAIT_S)
