@@ -63,12 +63,47 @@ class CredentialFacts:
     holes: Holes
 
 
-def render_credential(renderer: int, facts: CredentialFacts) -> JsonObject:
-    """The credential without proofs. Raises KeyError for a renderer that never existed."""
-    return RENDERERS[renderer](facts)
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all credentials of one version of an achievement and of a profile hold alike: most of each.
+
+    The objects stand in every document that is rendered with them: never change one.
+    """
+
+    issuer: JsonObject
+    achievement: JsonObject
 
 
-def _render_1(facts: CredentialFacts) -> JsonObject:
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """A layout: what its credentials have in common, and a credential around that."""
+
+    common: Callable[[CredentialFacts], Common]
+    document: Callable[[CredentialFacts, Common], JsonObject]
+
+
+def render_common(renderer: int, facts: CredentialFacts) -> Common:
+    """What a credential shares with all of its profile's and achievement's versions. Raises KeyError."""
+    return RENDERERS[renderer].common(facts)
+
+
+def render_credential(renderer: int, facts: CredentialFacts, common: Common | None = None) -> JsonObject:
+    """The credential without proofs. Raises KeyError for a renderer that never existed.
+
+    `common` is what `render_common` made of other facts with the same versions; without it, it is made here.
+    """
+    return RENDERERS[renderer].document(facts, common or render_common(renderer, facts))
+
+
+def _common_1(facts: CredentialFacts) -> Common:
+    issued = facts.issued
+    return Common(
+        profile(facts.addresses, facts.issuer_id, facts.did, facts.profile),
+        achievement(facts.addresses, issued.achievement_id, issued.achievement_version, facts.definition),
+    )
+
+
+def _document_1(facts: CredentialFacts, common: Common) -> JsonObject:
     issued = facts.issued
     url = facts.addresses.credential(issued.credential_id)
     document: JsonObject = {
@@ -76,20 +111,20 @@ def _render_1(facts: CredentialFacts) -> JsonObject:
         "id": url,
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
         "name": facts.definition.name,
-        "issuer": profile(facts.addresses, facts.issuer_id, facts.did, facts.profile),
+        "issuer": common.issuer,
         "validFrom": stamp(issued.valid_from),
     }
     if issued.valid_until is not None:
         document["validUntil"] = stamp(issued.valid_until)
     document["awardedDate"] = stamp(issued.awarded_at)
-    document["credentialSubject"] = _subject(facts, url)
+    document["credentialSubject"] = _subject(facts, common, url)
     document["evidence"] = _evidence(facts, url)
     document["credentialStatus"] = _status(facts)
     return document
 
 
-def _subject(facts: CredentialFacts, url: str) -> JsonObject:
-    issued, holes = facts.issued, facts.holes
+def _subject(facts: CredentialFacts, common: Common, url: str) -> JsonObject:
+    holes = facts.holes
     subject: JsonObject = {
         "type": ["AchievementSubject"],
         "identifier": [
@@ -99,9 +134,7 @@ def _subject(facts: CredentialFacts, url: str) -> JsonObject:
     }
     if holes.assessment.narrative is not None:
         subject["narrative"] = holes.assessment.narrative
-    subject["achievement"] = achievement(
-        facts.addresses, issued.achievement_id, issued.achievement_version, facts.definition
-    )
+    subject["achievement"] = common.achievement
     subject["result"] = _results(facts, url)
     return subject
 
@@ -178,4 +211,4 @@ def _status(facts: CredentialFacts) -> JsonObject:
     }
 
 
-RENDERERS: Mapping[int, Callable[[CredentialFacts], JsonObject]] = {1: _render_1}
+RENDERERS: Mapping[int, Renderer] = {1: Renderer(_common_1, _document_1)}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.issuer import domain, store
-from services.issuer.documents.credential import CredentialFacts, render_credential
+from services.issuer.documents.credential import Common, CredentialFacts, render_common, render_credential
 from services.issuer.documents.signed import (
     digest,
     document_bytes,
@@ -21,7 +21,7 @@ from services.issuer.documents.signed import (
     proof_configs,
     with_signatures,
 )
-from services.issuer.handlers.linting import check_contexts, lint_badge
+from services.issuer.handlers.linting import BadgeLint, check_contexts
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.proving import Draft, Prover, SigningKeys, prove
 from services.issuer.handlers.rendering import Intent, Rendering
@@ -41,6 +41,8 @@ LANE = "issuer.sign"
 RENDERED_PER_TURN = 16
 """Documents rendered and linted before others of this process may run."""
 
+_Versions = tuple[int, str, int, str, int]
+"""(renderer, issuer_id, profile version, achievement_id, achievement version)"""
 Prepared = Mapping[UUID, domain.Signing]
 """By id of the credential.issued; an erased learner's is absent."""
 
@@ -94,14 +96,20 @@ class Sign:
     async def _drafts(
         self, facts: Sequence[CredentialFacts], public_keys: Mapping[store.KeyRef, bytes]
     ) -> list[Draft]:
-        """Render and lint all of them before any is signed."""
+        """Render and lint all of them before any is signed; what some have in common, once."""
         drafts = []
+        shared: dict[_Versions, tuple[Common, BadgeLint]] = {}
         for number, fact in enumerate(facts, start=1):
             issued = fact.issued
-            document = render_credential(issued.renderer, fact)
+            versions = _versions(fact)
+            if versions not in shared:
+                common = render_common(issued.renderer, fact)
+                shared[versions] = common, BadgeLint(common)
+            common, lint = shared[versions]
+            document = render_credential(issued.renderer, fact, common)
             check_contexts(document, issued.contexts)
             configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
-            lint_badge(document, configs)
+            lint(document, configs)
             key = (fact.issuer_id, issued.key_id)
             drafts.append(Draft(document, configs, key, public_keys[key]))
             if number % RENDERED_PER_TURN == 0:
@@ -173,6 +181,12 @@ class _Work:
         self._versions[key] += len(events)
         for event in events:
             self.states[key] = domain.evolve(self.states[key], event)
+
+
+def _versions(fact: CredentialFacts) -> _Versions:
+    issued = fact.issued
+    achievement = issued.achievement_id, issued.achievement_version
+    return issued.renderer, fact.issuer_id, issued.profile_version, *achievement
 
 
 def _signing(

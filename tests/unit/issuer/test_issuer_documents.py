@@ -16,7 +16,9 @@ from services.issuer.documents.achievement import achievement_page
 from services.issuer.documents.credential import (
     RENDERER,
     RENDERERS,
+    Common,
     CredentialFacts,
+    render_common,
     render_credential,
 )
 from services.issuer.documents.issuers import profile_page
@@ -29,7 +31,7 @@ from services.issuer.documents.signed import (
     with_signatures,
 )
 from services.issuer.documents.status_list import ListFacts, render_status_list
-from services.issuer.handlers.linting import lint_badge, lint_credential
+from services.issuer.handlers.linting import BadgeLint, lint_badge, lint_credential
 from services.issuer.handlers.pages import DriftError, signed_bytes
 from shared.contracts.credentials import CredentialSigned, MadeProof, PlannedProof
 from shared.errors import Invalid
@@ -263,9 +265,88 @@ def test_a_document_that_drifted_from_what_was_signed_is_never_served() -> None:
         signed_bytes(renamed, event)
 
 
+def reasons_of(lint: Callable[[], None]) -> tuple[str, ...] | None:
+    """Why a lint refuses; None if it does not."""
+    try:
+        lint()
+    except Invalid as refusal:
+        return refusal.reasons
+    return None
+
+
 def linted(facts: CredentialFacts) -> None:
-    document = render_credential(RENDERER, facts)
+    """Lint whole, and around the common parts: the judgement must be the same to the word."""
+    common = render_common(RENDERER, facts)
+    document = render_credential(RENDERER, facts, common)
+    assert document == render_credential(RENDERER, facts)
+    judged(document, common)
     lint_badge(document, proof_configs(document, ISSUED.proofs, KEY_ID, ISSUED.created))
+
+
+def judged(document: Any, common: Common) -> tuple[str, ...] | None:
+    """What both lints say of `document`, which must be the same; `common` is found in it or is not."""
+    configs = proof_configs(document, ISSUED.proofs, KEY_ID, ISSUED.created)
+    whole = reasons_of(lambda: lint_badge(document, configs))
+    assert reasons_of(lambda: BadgeLint(common)(document, configs)) == whole
+    return whole
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The path of every value within a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, child in inner for place in places(child, (*path, key)))]
+
+
+def changed(document: Any, place: tuple[str | int, ...], value: Any) -> Any:
+    """A copy with another value at `place`; what does not lie on the way there is the same object."""
+    if not place:
+        return value
+    key, *rest = place
+    copied = dict(document) if isinstance(document, dict) else list(document)
+    copied[key] = changed(document[key], tuple(rest), value)
+    return copied
+
+
+BAD_VALUES = (
+    "",
+    " ",
+    "\x07",
+    "\x7f",
+    "\\",
+    "no url",
+    None,
+    {},
+    [],
+    [{}],
+    "x" * 300_000,
+    {"id": DID},
+    "\ud800",
+    1.5,
+)
+
+
+def test_a_document_is_judged_alike_whole_and_around_its_common_parts_whatever_is_wrong_with_it() -> None:
+    common = render_common(RENDERER, FACTS)
+    document = render_credential(RENDERER, FACTS, common)
+    refused = 0
+    for place in places(document)[1:]:
+        for value in BAD_VALUES:
+            mutant = changed(document, place, value)
+            refused += judged(mutant, common) is not None
+            if place[0] == "issuer" or place[:2] == ("credentialSubject", "achievement"):
+                subject = mutant["credentialSubject"]
+                if isinstance(subject, dict) and isinstance(subject.get("achievement"), dict):
+                    refused += judged(mutant, Common(mutant["issuer"], subject["achievement"])) is not None
+    assert refused > 500
+
+
+def test_an_id_that_a_hole_borrows_from_the_common_parts_is_seen() -> None:
+    common = render_common(RENDERER, FACTS)
+    document: Any = render_credential(RENDERER, FACTS, common)
+    assert judged(document, common) is None
+    for borrowed in (common.issuer["id"], common.achievement["id"]):
+        mutant = changed(document, ("evidence", 1, "id"), borrowed)
+        assert judged(mutant, common) == ("$: two objects have one id",)
 
 
 def with_evidence(url: str) -> CredentialFacts:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import base58
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -34,6 +35,11 @@ def test_every_key_comes_back_from_its_multikey_and_its_did(seed: bytes) -> None
     assert multikey.decode_public_key(text) == key
     did = didkey.did(key)
     assert didkey.public_key(did) == didkey.public_key(didkey.verification_method_id(did)) == key
+
+
+@given(st.one_of(st.binary(max_size=70), st.binary(max_size=70).map(lambda data: bytes(9) + data)))
+def test_base58_is_written_as_the_library_writes_it(data: bytes) -> None:
+    assert multikey.encode_multibase(data) == "z" + base58.b58encode(data).decode()
 
 
 @given(st.binary(max_size=70))
