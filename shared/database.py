@@ -30,6 +30,14 @@ STATEMENT_WAIT_MS = 30_000
 MIGRATION_WAIT_MS = 15 * 60_000
 IDLE_IN_TRANSACTION_WAIT_MS = 10_000
 RETRY_AFTER_S = 1.0
+KEYED_LOOKUPS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""Statements look rows up by key. A plan that was made while a table was small would read all of it for ever:
+nothing tells PostgreSQL of growth before the next analysis. (What has no index is scanned all the same.)"""
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 
 AWAY = (
@@ -74,6 +82,7 @@ class Database:
                     "statement_timeout": str(STATEMENT_WAIT_MS),
                     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_WAIT_MS),
                     "jit": "off",
+                    **KEYED_LOOKUPS,
                 },
             )
         except UNREACHABLE as cause:

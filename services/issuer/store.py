@@ -151,8 +151,11 @@ ORDER BY 1, 2, 3 FOR UPDATE OF h
 
 async def lock_holdings(connection: Connection, keys: Iterable[HoldingKey]) -> dict[HoldingKey, str | None]:
     """Lock what each learner holds of each achievement, in sorted order; None where nothing is held."""
-    columns = _columns(sorted(set(keys)), 3)
-    await connection.execute(OPEN_HOLDINGS, *columns)
+    wanted = sorted(set(keys))
+    columns = _columns(wanted, 3)
+    opened = await connection.execute(OPEN_HOLDINGS, *columns)
+    if opened == f"INSERT 0 {len(wanted)}":  # all are new, empty and ours
+        return dict.fromkeys(wanted)
     return {
         (row["issuer_id"], str(row["learner_id"]), str(row["achievement_id"])): _text(row["credential_id"])
         for row in await connection.fetch(LOCK_HOLDINGS, *columns)

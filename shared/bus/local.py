@@ -56,6 +56,19 @@ WHERE name = $1 AND epoch = $2 RETURNING 1
 """
 RELEASE = "UPDATE cursor SET held_until = '-infinity' WHERE name = $1 AND epoch = $2"
 
+READ = """
+WITH head AS (SELECT least(coalesce(max(position), 0), $4::bigint) AS position FROM {producer}.event)
+SELECT e.*, head.position AS head
+FROM head LEFT JOIN LATERAL (
+  SELECT position, issuer_id, stream, version, type, data, meta::text AS meta, id, at
+  FROM {producer}.event WHERE position > $1 AND position <= head.position AND type = ANY($2)
+  ORDER BY position LIMIT $3
+) AS e ON true
+ORDER BY e.position
+"""
+"""The head is read in the same snapshot: up to it nothing of these types is missing. The limit stands within
+the join: outside of it, all that waits would be read and sorted for every batch."""
+
 
 @dataclass(slots=True)
 class _Reader:
@@ -147,18 +160,7 @@ class LocalSource:
             upto = reader.ahead + SCAN_POSITIONS_MAX
             async with self._reading(reader) as connection:
                 rows = await connection.fetch(
-                    # The head is read in the same snapshot: behind it nothing of these types is missing.
-                    f"""
-                    WITH head AS (
-                      SELECT least(coalesce(max(position), 0), $4::bigint) AS position
-                      FROM {reader.producer}.event
-                    )
-                    SELECT e.position, e.issuer_id, e.stream, e.version, e.type, e.data,
-                           e.meta::text AS meta, e.id, e.at, head.position AS head
-                    FROM head LEFT JOIN {reader.producer}.event e
-                      ON e.position > $1 AND e.position <= head.position AND e.type = ANY($2)
-                    ORDER BY e.position LIMIT $3
-                    """,  # noqa: S608 - the producer's name comes from shared/contracts/topics.py
+                    READ.format(producer=reader.producer),  # a name from shared/contracts/topics.py
                     reader.ahead,
                     list(reader.topics),
                     records_max,
