@@ -1,0 +1,71 @@
+"""Strikes beside one named commit: before it or after it, in the n-th transaction of one lane.
+
+A lane is a consumer's name, or `assessor.submit` and `notifier.courier`, which claim nothing. The program
+under test has no such switch: this wraps the one function that opens transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID
+
+from shared.database import Database
+from shared.eventstore import Append, Recorded, Session
+
+UNCLAIMED = {"assessor": "assessor.submit", "notifier": "notifier.courier"}
+
+OpenSession = Callable[[Database], AbstractAsyncContextManager[Session]]
+
+
+class Doom:
+    """Counts the transactions of one lane and calls `strike` beside the chosen one, once."""
+
+    def __init__(self, lane: str, side: str, number: int, strike: Callable[[], None]) -> None:
+        """`side` is `before` or `after` the commit; `number` counts from 1."""
+        self._lane = lane
+        self._side = side
+        self._left = number
+        self._strike = strike
+
+    @property
+    def struck(self) -> bool:
+        return self._left <= 0
+
+    def upon(self, real_session: OpenSession) -> OpenSession:
+        """Return `Database.session` with doom upon it: each session remembers which lane works in it."""
+
+        @asynccontextmanager
+        async def session(database: Database) -> AsyncIterator[Session]:
+            watched: list[str] = []
+            async with real_session(database) as inner:
+                _watch(inner, database.schema, watched)
+                yield inner
+                self._pass("before", watched)
+            self._pass("after", watched)
+
+        return session
+
+    def _pass(self, side: str, lanes: list[str]) -> None:
+        """Strike if this is the moment."""
+        if side != self._side or self._lane not in lanes:
+            return
+        self._left -= 1
+        if self._left == 0:
+            self._strike()
+
+
+def _watch(session: Session, schema: str, watched: list[str]) -> None:
+    claim, append = session.claim, session.append
+
+    async def claim_and_tell(consumer: str, ids: Iterable[UUID]) -> set[UUID]:
+        watched.append(consumer)
+        return await claim(consumer, ids)
+
+    async def append_and_tell(appends: Iterable[Append]) -> list[Recorded]:
+        if not watched and schema in UNCLAIMED:
+            watched.append(UNCLAIMED[schema])
+        return await append(list(appends))
+
+    session.claim = claim_and_tell  # type: ignore[method-assign]
+    session.append = append_and_tell  # type: ignore[method-assign, assignment]
