@@ -92,12 +92,12 @@ async def open_world(
     `overrides` are settings as variables, such as SMTP_HOST; `replacements` reach the services' `build`.
     Raises Conflict if the port is taken or the folder is in use, NotFound if no PostgreSQL can be run.
     """
-    if not is_free(port):
-        raise Conflict("port-in-use", f"Port {port} of {HOST} is taken by another program.")
     async with AsyncExitStack() as stack:
         environment, cluster = await stack.enter_async_context(
             world_environment(folder, port, overrides, durable)
         )
+        if not is_free(port):
+            raise Conflict("port-in-use", f"Port {port} of {HOST} is taken by another program.")
         settings = {name: settings_from(name, environment) for name in SERVICES}
         house = await stack.enter_async_context(running_services(settings, replacements))
         address = await stack.enter_async_context(listening(application(house), HOST, port))

@@ -15,9 +15,10 @@ from services.cli.running import EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
     name="microcred",
-    help="Issues micro-credentials at scale: signed, portable, verifiable for ever.",
+    help="Issues micro-credentials at scale: signed, portable, verifiable by anyone.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)

@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Records that a consumer could not take. A buried record holds up the later records of its key"
     " alone: they wait parked behind it, in order. Mend the cause, then requeue the key.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Consumer = Annotated[str, typer.Argument(help="Name of the consumer, such as issuer.issue.")]
 Key = Annotated[str, typer.Argument(help="Key of the record, as 'list' shows it.")]

@@ -15,7 +15,7 @@ from shared.contracts.issuers import IssuerProfile
 from shared.errors import Invalid
 from shared.refusals import reasons_of
 
-app = typer.Typer(help="Tenants: who issues credentials here.", no_args_is_help=True)
+app = typer.Typer(help="Tenants: who issues credentials here.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("create")

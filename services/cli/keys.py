@@ -15,6 +15,7 @@ from shared.access import NewKey, Scope
 app = typer.Typer(
     help="API keys: what may be done for a tenant. A key is shown once; only its SHA-256 is stored.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Slug = Annotated[str, typer.Argument(help="The issuer's slug.")]
 
@@ -22,7 +23,13 @@ Slug = Annotated[str, typer.Argument(help="The issuer's slug.")]
 @app.command("create")
 def create(
     slug: Slug,
-    scope: Annotated[list[Scope], typer.Option(help="What it may do; give it again for each scope.")],
+    scope: Annotated[
+        list[Scope],
+        typer.Option(
+            metavar="SCOPE",
+            help=f"What it may do; give it again for each scope. One of {', '.join(Scope)}.",
+        ),
+    ],
     label: Annotated[str, typer.Option(help="What it is for, such as 'learning platform'.")] = "",
     days: Annotated[int, typer.Option(min=1, max=KEY_DAYS_MAX, help="How long it is good.")] = 365,
     data: Folder = None,
@@ -30,7 +37,8 @@ def create(
     """Make a key and print it, this once, on standard output."""
     key = run(_create(slug, label, scope, days, data))
     console(stderr=True).print(
-        f"Key {key.prefix} of {slug}, good for {days} days. Keep it now: it is not stored."
+        f"Key {key.prefix} of {slug}, good for {days} days, known to every service within 5 s."
+        " Keep it now: it is not stored."
     )
     typer.echo(key.token)
 

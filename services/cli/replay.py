@@ -19,7 +19,8 @@ Service = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
 def replay(service: Service, data: Folder = None) -> None:
     """Build the read models of a service again from its events, with the same code as live.
 
-    Stop the service first. Mails and webhooks are never sent again: deliveries are not part of a read model.
+    It may run beside the services: writers wait until it is done. Mails and webhooks are never sent again:
+    deliveries are not part of a read model.
     """
     for line in run(_replay(service, data)):
         console().print(line)

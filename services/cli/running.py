@@ -101,5 +101,10 @@ def service_settings(name: str, kind: type[SettingsType], folder: Path | None) -
 async def database_of(name: str, folder: Path | None) -> AsyncIterator[Database]:
     """Open the database of one service of the installation that a command means."""
     settings: Any = settings_from(name, environment_of(folder))
-    async with await Database.open(settings.database_url.get_secret_value(), name, 2) as database:
+    try:
+        database = await Database.open(settings.database_url.get_secret_value(), name, 2)
+    except Unavailable as away:
+        message = f"{away.message} If it is the world of 'microcred serve', that must be running."
+        raise Unavailable(message) from away
+    async with database:
         yield database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -68,6 +69,7 @@ async def _serve(console: Console, data: Path, wanted: int | None) -> None:
     port = port_of(data, wanted)
     console.print(f"Starting; data in {data}/ …")
     async with AsyncExitStack() as stack:
+        await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True, mode=0o700)
         mailbox = await stack.enter_async_context(Mailbox(data / "mail"))
         world = await stack.enter_async_context(open_world(data, port, mailbox.settings()))
         issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
@@ -88,7 +90,7 @@ def _print_addresses(
     for name in world.settings:
         console.print(f"  {name:<9} {world.address}/{name}/docs")
     console.print(f"  public    {world.address}/docs")
-    console.print(f"  issuer    {world.address}/issuers/{issuer.slug}")
+    console.print(f"  profile   {world.address}/issuers/{issuer.slug}")
     console.print(f"  metrics   {world.address}/metrics")
     console.print(f"  mails     {data}/mail/")
     console.print(f"\nDevelopment key of {issuer.slug}, good on this machine only:\n  {issuer.token}")

@@ -21,12 +21,13 @@ from services.demo.sample import SLUG
 from services.receivers import Mailbox, PartnerEndpoint
 from services.world import World
 from shared.contracts.credentials import CredentialIssued, CredentialSigned
-from shared.errors import Unavailable
+from shared.errors import Invalid, Unavailable
 from shared.proofs import bitstring
 
 STALLED_WAIT_S = 60.0
 POLL_EVERY_S = 0.1
 LAG_POLL_EVERY_S = 0.005
+REFUSALS_TOLD_MAX = 5
 EVENTS_OF_ISSUER = "SELECT type, count(*) AS number FROM event WHERE type = ANY($1) GROUP BY type"
 
 Progress = Callable[[str, int, int], None]
@@ -79,6 +80,15 @@ class MainJob:
                 self.report.failed += outcome == "failed"
                 if outcome == "passed" and not self.story.assessment_id:
                     self.story.assessment_id = result["assessment_id"]
+        if not self.report.submitted:
+            raise Invalid("cohort-empty", f"No row of {cohort} is an assessment.", self._refusals())
+
+    def _refusals(self) -> tuple[str, ...]:
+        """Return what was said of the first refused rows."""
+        return tuple(
+            f"line {row['line']}: {'; '.join([row['problem']['title'], *row['problem'].get('reasons', [])])}"
+            for row in self.story.refused_rows[:REFUSALS_TOLD_MAX]
+        )
 
     async def wait_for_credentials(self) -> None:
         """Wait until every passed assessment is signed and both receivers have heard of each credential."""

@@ -77,7 +77,7 @@ def tell(console: Console, story: Story) -> None:
     )
     console.print(f"[bold]{story.credential_url}[/]\n")
     console.print(JSON(json.dumps(_shortened(credential), ensure_ascii=False)), soft_wrap=True)
-    console.print("[dim](… marks what is cut here: the whole document is at its address, and in --out.)[/]")
+    console.print("[dim](… marks what is cut here. --out DIR keeps the whole document.)[/]")
     print_verdict(console, "Verification, check by check", story.verdict_before)
     _mail(console, story.documents.mail)
     _webhook(console, story.documents.webhook)
@@ -118,13 +118,12 @@ def summary(console: Console, report: Report, folder: Path | None) -> None:
     table.add_row("whole demo", f"{report.seconds:.1f} s on the {report.bus} bus")
     console.print(table)
     if folder is not None:
-        console.print(f"\nThe documents are in {folder}/. Check one yourself:", highlight=False)
-        console.print(
-            f"  .venv/bin/microcred verify {folder}/credential.json"
-            f" --status-list {folder}/status-list-before.json",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(f"\nThe documents are in {folder}/. Check the credential against each list yourself:")
+        for when in ("before", "after"):
+            command = (
+                f"microcred verify {folder}/credential.json --status-list {folder}/status-list-{when}.json"
+            )
+            console.print(f"  .venv/bin/{command}", soft_wrap=True)
 
 
 def print_verdict(console: Console, title: str, verdict: dict[str, Any]) -> None:

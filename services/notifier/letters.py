@@ -71,7 +71,7 @@ def credential_revoked_letter(facts: LetterFacts) -> bytes:
         heading="Your micro-credential was revoked",
         said=f"{facts.issuer_name} revoked it on {_day(facts.at)}. Whoever checks it now learns that.",
         reason=facts.reason,
-        action="See the credential's status",
+        action="The credential that was revoked",
         advice=f"If you think that this is a mistake, please turn to {facts.issuer_name}.",
     )
 

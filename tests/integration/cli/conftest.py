@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +48,14 @@ def microcred(*words: str, given: str | None = None) -> Finished:
         env=environment(),
         check=False,
     )
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until `true()` holds, at most SAID_WAIT_S."""
+    deadline = time.monotonic() + SAID_WAIT_S
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(POLL_EVERY_S)
 
 
 def all_at_once(*commands: tuple[str, ...]) -> list[Finished]:

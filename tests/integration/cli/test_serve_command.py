@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from shared.embedded import free_port
-from tests.integration.cli.conftest import Served, microcred, serving
+from tests.integration.cli.conftest import Served, microcred, serving, until
 
 PASTE_WAIT_S = 30
 SIGNED_WAIT_S = 30
@@ -78,7 +78,7 @@ def test_what_it_prints_works_when_pasted_and_survives_every_end(tmp_path: Path)
     assert paste(verify)["verdict"] == "valid"
     for address in set(re.findall(r"http://\S+/(?:docs|metrics|issuers/[\w-]+)\b", program.said)):
         assert status_of(address) == 200, address
-    assert len(list((data / "mail").glob("*.eml"))) == 1
+    until(lambda: len(list((data / "mail").glob("*.eml"))) == 1)
     key = printed_key(program.said)
     assert program.end(signal.SIGINT) == 0
 
@@ -90,8 +90,14 @@ def test_what_it_prints_works_when_pasted_and_survives_every_end(tmp_path: Path)
         program.end(end)
 
 
+def test_a_folder_keeps_the_port_that_its_documents_name(served: Served) -> None:
+    moved = microcred("serve", "--data", str(served.data), "--port", str(free_port()))
+    assert moved.returncode == 1
+    assert "names port" in moved.stderr
+
+
 def test_one_folder_and_one_port_are_taken_once(served: Served, tmp_path: Path, occupied: int) -> None:
-    folder_taken = microcred("serve", "--data", str(served.data), "--port", str(free_port()))
+    folder_taken = microcred("serve", "--data", str(served.data))
     assert folder_taken.returncode == 1
     assert "in use by another microcred" in folder_taken.stderr
     port_taken = microcred("serve", "--data", str(tmp_path / "other"), "--port", str(occupied))
