@@ -145,13 +145,23 @@ def _in_force(row: dict[str, Any], at: datetime) -> bool:
 
 KEEP = """
 INSERT INTO api_key (prefix, issuer_id, sha256, label, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (prefix) DO NOTHING
+SELECT prefix, issuer_id, sha256, label, string_to_array(scopes, ' '), created_at, expires_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+  AS made (prefix, issuer_id, sha256, label, scopes, created_at, expires_at)
+ON CONFLICT (prefix) DO NOTHING
 """
-REVOKE = "UPDATE api_key SET revoked_at = $3 WHERE issuer_id = $1 AND prefix = $2"
+REVOKE = """
+UPDATE api_key SET revoked_at = ended.revoked_at
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS ended (issuer_id, prefix, revoked_at)
+WHERE api_key.issuer_id = ended.issuer_id AND api_key.prefix = ended.prefix
+"""
 
 
 async def keep_api_keys(batch: Sequence[Recorded], session: Session, _: Any) -> None:
-    """Project keys made and revoked into `api_key`. A key is made once and revoked after that."""
+    """Project keys made and revoked into `api_key`, in two statements a batch.
+
+    A key is made once and revoked once, after that.
+    """
     made = [
         (recorded.issuer_id, event)
         for recorded in batch
@@ -162,16 +172,24 @@ async def keep_api_keys(batch: Sequence[Recorded], session: Session, _: Any) -> 
         for recorded in batch
         if isinstance(event := recorded.event, ApiKeyRevoked)
     ]
-    await session.connection.executemany(
-        KEEP,
-        [
-            (key.prefix, issuer_id, key.sha256, key.label, list(key.scopes), key.created_at, key.expires_at)
-            for issuer_id, key in made
-        ],
-    )
-    await session.connection.executemany(
-        REVOKE, [(issuer_id, key.prefix, key.revoked_at) for issuer_id, key in ended]
-    )
+    if made:
+        await session.connection.execute(
+            KEEP,
+            [key.prefix for _, key in made],
+            [issuer_id for issuer_id, _ in made],
+            [key.sha256 for _, key in made],
+            [key.label for _, key in made],
+            [" ".join(key.scopes) for _, key in made],
+            [key.created_at for _, key in made],
+            [key.expires_at for _, key in made],
+        )
+    if ended:
+        await session.connection.execute(
+            REVOKE,
+            [issuer_id for issuer_id, _ in ended],
+            [key.prefix for _, key in ended],
+            [key.revoked_at for _, key in ended],
+        )
 
 
 def api_key_subscription(service: str) -> Subscription:

@@ -15,6 +15,13 @@ from shared.eventstore import Append, Meta, Recorded
 
 META = Meta("operator:cli", "c-1")
 READ = Scope.CREDENTIALS_READ
+COUNT_STATEMENTS = """
+CREATE SEQUENCE statements;
+CREATE FUNCTION count_statement() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN PERFORM nextval('statements'); RETURN NULL; END $$;
+CREATE TRIGGER counted AFTER INSERT OR UPDATE ON api_key
+  FOR EACH STATEMENT EXECUTE FUNCTION count_statement();
+"""
 
 
 def created(key: NewKey, ends_in: timedelta = timedelta(days=1), *scopes: Scope) -> ApiKeyCreated:
@@ -166,6 +173,38 @@ async def test_keys_made_and_revoked_in_one_batch_end_revoked_and_a_replay_chang
         await keep_api_keys(recorded, session, None)
     with pytest.raises(Unauthenticated):
         await Access(issuer).caller(f"Bearer {key.token}", READ)
+
+
+async def test_a_batch_of_keys_takes_two_statements_and_each_keeps_its_own_tenant_scopes_and_end(
+    issuer: Database,
+) -> None:
+    async with issuer.connection() as connection:
+        await connection.execute(COUNT_STATEMENTS)
+    wanted = [("acme", (READ,)), ("other", (READ, Scope.LEARNERS_ERASE)), ("third", tuple(Scope))]
+    keys = [new_key() for _ in wanted]
+    made = [
+        (tenant, created(key, timedelta(days=1), *scopes))
+        for key, (tenant, scopes) in zip(keys, wanted, strict=True)
+    ]
+    gone = [new_key(), new_key()]
+    made += [("acme", created(key)) for key in gone]
+    ended = [("acme", ApiKeyRevoked(prefix=key.prefix, revoked_at=clock.now())) for key in gone]
+    async with issuer.session() as session:
+        recorded = await session.append(
+            [
+                Append(tenant, f"test-{clock.ordered_uuid()}", 0, (event,), META)
+                for tenant, event in made + ended
+            ]
+        )
+        await keep_api_keys(recorded, session, None)
+    for key, (tenant, scopes) in zip(keys, wanted, strict=True):
+        caller = await Access(issuer).caller(f"Bearer {key.token}", READ)
+        assert (caller.issuer_id, caller.scopes) == (tenant, set(scopes))
+    for key in gone:
+        with pytest.raises(Unauthenticated):
+            await Access(issuer).caller(f"Bearer {key.token}", READ)
+    async with issuer.connection() as connection:
+        assert await connection.fetchval("SELECT last_value FROM statements") == 2
 
 
 async def test_only_hashes_are_stored(issuer: Database) -> None:
