@@ -28,7 +28,7 @@ from shared.telemetry import END_TO_END_SECONDS
 LIST_PATH = "/status/"
 
 VERIFICATIONS = Counter("microcred_verifications_total", "Verifications by verdict", ["verdict"])
-PUBLISHED_TO_KEPT = END_TO_END_SECONDS.labels("status-list-published-to-kept")
+PUBLISHED_TO_KEPT = END_TO_END_SECONDS.labels("published-to-kept")
 
 
 async def keep_lists(batch: Sequence[Recorded], session: Session, _: Any) -> None:

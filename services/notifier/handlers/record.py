@@ -124,7 +124,8 @@ def _tell_operators(attempted: Attempted, session: Session) -> None:
     ATTEMPTS.labels(type(outcome).__name__).inc()
     if isinstance(outcome, Delivered):
         seconds = (session.at - happened_at(held.about, held.credential)).total_seconds()
-        telemetry.END_TO_END_SECONDS.labels(f"{held.about} to told").observe(max(0.0, seconds))
+        journey = f"{held.about.removeprefix('credential.')}-to-told"
+        telemetry.END_TO_END_SECONDS.labels(journey).observe(max(0.0, seconds))
         return
     logger.info(
         "attempt without success",
