@@ -31,11 +31,13 @@ def list_letters(data: Folder = None) -> None:
     if not letters:
         console().print("No dead letters.")
         return
-    rows = table("consumer", "key", "state", "event", "since", "error")
+    rows = table("issuer", "consumer", "key", "state", "event", "since", "error")
     for letter in letters:
         error = letter.error.splitlines()[0] if letter.error else ""
         since = letter.at.isoformat(timespec="seconds")
-        rows.add_row(letter.consumer, letter.key, letter.state, letter.event_type, since, error)
+        rows.add_row(
+            letter.issuer_id, letter.consumer, letter.key, letter.state, letter.event_type, since, error
+        )
     console().print(rows)
 
 
@@ -80,6 +82,7 @@ async def _requeue(consumer: str, key: str, data: Path | None) -> int:
 
 def _as_json(letter: DeadLetter) -> dict[str, object]:
     return {
+        "issuer_id": letter.issuer_id,
         "consumer": letter.consumer,
         "topic": letter.topic,
         "partition": letter.partition,

@@ -50,8 +50,9 @@ WHERE consumer = $1 AND key = $2 AND resolved_at IS NULL
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An open row, as an operator sees it."""
+    """An open row, as an operator sees it. `issuer_id` is the tenant that `key` begins with."""
 
+    issuer_id: str
     consumer: str
     topic: str
     partition: int
@@ -153,6 +154,7 @@ async def open_letters(connection: Connection, consumer: str | None = None) -> l
 def _letter(row: Any) -> DeadLetter:
     headers = orjson.loads(row["header_text"])
     return DeadLetter(
+        row["issuer_id"],
         row["consumer"],
         row["topic"],
         row["partition"],

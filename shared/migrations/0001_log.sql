@@ -1,4 +1,5 @@
 -- The four tables of every service: what happened, what was heard, how far, and what could not be taken.
+-- What is unique across tenants and why: docs/adr/0008-tenants-and-addresses.md.
 CREATE TABLE event (
     position  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     issuer_id text NOT NULL,
@@ -47,7 +48,10 @@ CREATE TABLE cursor (
     moved_at   timestamptz NOT NULL DEFAULT now()
 );
 
+-- The tenant is read off the record key `{issuer_id}/{stream}`, so that the two can never differ; of a record
+-- that was written by hand, without a slash, it is the whole key.
 CREATE TABLE dead_letter (
+    issuer_id   text NOT NULL GENERATED ALWAYS AS (split_part(key, '/', 1)) STORED,
     consumer    text NOT NULL,
     topic       text NOT NULL,
     partition   integer NOT NULL,
@@ -60,6 +64,6 @@ CREATE TABLE dead_letter (
     at          timestamptz NOT NULL DEFAULT now(),
     asked_at    timestamptz,
     resolved_at timestamptz,
-    PRIMARY KEY (consumer, topic, partition, "offset")
+    PRIMARY KEY (issuer_id, consumer, topic, partition, "offset")
 );
 CREATE INDEX dead_letter_open ON dead_letter (consumer, key) WHERE resolved_at IS NULL;

@@ -136,6 +136,7 @@ async def test_a_buried_record_is_listed_shown_mended_and_requeued(
     first, second = documents(shown.stdout)
     assert first["offset"] < second["offset"]
     assert first["state"] == "buried"
+    assert first["issuer_id"] == second["issuer_id"] == LATE
     assert "does not exist" in str(first["error"])
     assert json.loads(str(first["value"]))["assessment_id"] == "astray"
     created = served.run("issuers", "create", LATE, *ACADEMY[1:])
