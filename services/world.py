@@ -92,16 +92,22 @@ async def open_world(
     `overrides` are settings as variables, such as SMTP_HOST; `replacements` reach the services' `build`.
     Raises Conflict if the port is taken or the folder is in use, NotFound if no PostgreSQL can be run.
     """
+    if kept_port(folder) is None:
+        _check_free(port)  # before the folder writes it down as its own
     async with AsyncExitStack() as stack:
         environment, cluster = await stack.enter_async_context(
             world_environment(folder, port, overrides, durable)
         )
-        if not is_free(port):
-            raise Conflict("port-in-use", f"Port {port} of {HOST} is taken by another program.")
+        _check_free(port)  # after the folder's lock: who holds that may well be who listens
         settings = {name: settings_from(name, environment) for name in SERVICES}
         house = await stack.enter_async_context(running_services(settings, replacements))
         address = await stack.enter_async_context(listening(application(house), HOST, port))
         yield World(folder, address, settings, house, cluster)
+
+
+def _check_free(port: int) -> None:
+    if not is_free(port):
+        raise Conflict("port-in-use", f"Port {port} of {HOST} is taken by another program.")
 
 
 async def _own_database(cluster: Cluster) -> str:

@@ -19,7 +19,7 @@ from services.demo.provider import Provider
 from services.demo.sample import sample_assessment
 from services.receivers import Mailbox, PartnerEndpoint
 from services.world import read_environment
-from shared.errors import MicrocredError, Rejected
+from shared.errors import MicrocredError
 from tests.chaos.journal import Journal
 
 ASSESSMENTS = 24
@@ -27,7 +27,6 @@ FAILING_EVERY = 6
 PASSING = ASSESSMENTS - ASSESSMENTS // FAILING_EVERY
 SETTLE_WAIT_S = 90
 POLL_EVERY_S = 0.05
-KEY_KNOWN_WAIT_S = 30
 COUNTS = """
 SELECT convert_from(data, 'UTF8')::jsonb ->> 'assessment_id' AS assessment_id,
        convert_from(data, 'UTF8')::jsonb ->> 'credential_id' AS credential_id, type
@@ -53,18 +52,6 @@ def assessments(achievement_id: str) -> list[dict[str, Any]]:
             assessment["results"] = dict.fromkeys(assessment["results"], "missing")
         made.append(assessment)
     return made
-
-
-async def subscribe(provider: Provider, url: str) -> str:
-    """Subscribe as soon as the notifier has heard of the provider's key; returns the secret."""
-    async with asyncio.timeout(KEY_KNOWN_WAIT_S):
-        while True:
-            try:
-                return await provider.subscribe(url)
-            except Rejected as refusal:
-                if refusal.code != "key-refused":
-                    raise
-            await asyncio.sleep(POLL_EVERY_S)
 
 
 async def submit_all(provider: Provider, journal: Journal, todo: list[dict[str, Any]]) -> None:

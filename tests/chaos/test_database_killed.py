@@ -33,7 +33,6 @@ from tests.chaos.checks import (
     revoke_some,
     settled,
     submit_all,
-    subscribe,
 )
 from tests.chaos.doom import Doom
 from tests.chaos.journal import Journal
@@ -96,8 +95,9 @@ async def site(
         power.cluster = world.cluster
         issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
         async with Provider(world.address, issuer.token) as provider:
+            await provider.until_known()
             await provider.publish_achievement(definition, achievement_id)
-            partner.trust(await subscribe(provider, partner.url))
+            partner.trust(await provider.subscribe(partner.url))
             yield Site(world, provider, power, achievement_id)
         if power.repaired is not None:
             await power.repaired

@@ -22,7 +22,6 @@ from tests.chaos.checks import (
     revoke_some,
     settled,
     submit_all,
-    subscribe,
 )
 from tests.chaos.conftest import KillableWorld
 from tests.chaos.journal import Journal
@@ -55,7 +54,7 @@ async def test_killed_beside_a_commit_loses_and_doubles_nothing(
     async with Provider(killable.address, issuer.token) as provider:
         await provider.until_known()
         await provider.publish_achievement(definition, achievement_id)
-        partner.trust(await subscribe(provider, partner.url))
+        partner.trust(await provider.subscribe(partner.url))
         await submit_all(provider, journal, list(todo.values()))
         with contextlib.suppress(httpx2.HTTPError, MicrocredError):
             await revoke_some(provider, journal)

@@ -150,11 +150,13 @@ def running(folder: Path, *words: str) -> Iterator[Program]:
             program.process.wait()
 
 
-def serving(folder: Path, data: Path, port: int) -> Program:
-    """Start `microcred serve` and wait until it is ready."""
-    program = Program(("serve", "--data", str(data), "--port", str(port)), folder)
-    program.says("Ready.")
-    return program
+@contextmanager
+def serving(folder: Path, data: Path, port: int | None = None) -> Iterator[Program]:
+    """Run `microcred serve` and wait until it is ready; without `port` on the one that `data` keeps."""
+    chosen = () if port is None else ("--port", str(port))
+    with running(folder, "serve", "--data", str(data), *chosen) as program:
+        program.says("Ready.")
+        yield program
 
 
 @dataclass(frozen=True)
@@ -208,9 +210,5 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder, port = tmp_path_factory.mktemp("served"), free_port()
-    program = serving(folder, folder / "data", port)
-    try:
+    with serving(folder, folder / "data", port) as program:
         yield Served(program, folder / "data", f"http://127.0.0.1:{port}")
-    finally:
-        program.process.terminate()
-        program.process.wait(COMMAND_WAIT_S)

@@ -8,6 +8,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,19 +166,24 @@ def test_the_mail_left_is_one_that_a_mail_program_reads(demo: Demo, cohort: Coho
         assert address in body.get_content()
 
 
-@pytest.fixture
-def under_way(tmp_path: Path) -> Iterator[Program]:
-    """A demo of all 1,000 learners in the middle of its work."""
-    with running(tmp_path / "demo", "demo", "--json", "--cohort", str(COHORT)) as program:
+@contextmanager
+def under_way(folder: Path) -> Iterator[Program]:
+    """Run a demo of all 1,000 learners, its temporary files in `folder`, up to the middle of its work."""
+    with running(folder, "demo", "--json", "--cohort", str(COHORT)) as program:
         program.says("Listening on")
         yield program
 
 
-def test_interrupted_it_stops_in_order_and_leaves_nothing(under_way: Program) -> None:
-    assert under_way.end(signal.SIGINT) == 130
-    assert under_way.said.rstrip().endswith("Stopped.")
-    assert [path.name for path in under_way.folder.iterdir()] == ["said"]
-
-
-def test_killed_it_leaves_no_process(under_way: Program) -> None:
-    assert under_way.end(signal.SIGKILL) == -signal.SIGKILL
+def test_killed_or_interrupted_it_leaves_no_process_and_the_next_one_clears_its_files(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "demo"
+    with under_way(folder) as killed:
+        assert killed.end(signal.SIGKILL) == -signal.SIGKILL
+    left = set(folder.iterdir()) - {folder / "said"}
+    assert left, "a kill leaves files: nobody is there to remove them"
+    with under_way(folder) as interrupted:
+        assert not left & set(folder.iterdir())
+        assert interrupted.end(signal.SIGINT) == 130
+        assert interrupted.said.rstrip().endswith("Stopped.")
+    assert list(folder.iterdir()) == [folder / "said"]

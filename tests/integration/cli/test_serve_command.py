@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,11 +16,9 @@ from typing import Any
 import pytest
 
 from shared.embedded import free_port
-from tests.integration.cli.conftest import Served, microcred, serving, until
+from tests.integration.cli.conftest import Served, all_at_once, serving, until
 
 PASTE_WAIT_S = 30
-SIGNED_WAIT_S = 30
-POLL_EVERY_S = 0.1
 
 
 def paste(line: str) -> Any:
@@ -45,13 +42,14 @@ def printed_key(said: str) -> str:
 
 def credential_of(line: str) -> dict[str, Any]:
     """Paste the line that asks for the credential until it is signed."""
-    deadline = time.monotonic() + SIGNED_WAIT_S
-    while True:
-        found: list[dict[str, Any]] = paste(line)["credentials"]
-        if found and found[0]["state"] == "signed":
-            return found[0]
-        assert time.monotonic() < deadline
-        time.sleep(POLL_EVERY_S)
+    found: list[dict[str, Any]] = []
+
+    def signed() -> bool:
+        found[:] = paste(line)["credentials"]
+        return bool(found) and found[0]["state"] == "signed"
+
+    until(signed)
+    return found[0]
 
 
 def status_of(url: str) -> int:
@@ -70,40 +68,40 @@ def occupied() -> Any:
 
 
 def test_what_it_prints_works_when_pasted_and_survives_every_end(tmp_path: Path) -> None:
-    data, port = tmp_path / "data", free_port()
-    program = serving(tmp_path / "first", data, port)
-    submit, ask, verify = printed_lines(program.said)
-    assert paste(submit)["outcome"] == "passed"
-    credential = credential_of(ask)
-    assert paste(verify)["verdict"] == "valid"
-    for address in set(re.findall(r"http://\S+/(?:docs|metrics|issuers/[\w-]+)\b", program.said)):
-        assert status_of(address) == 200, address
-    until(lambda: len(list((data / "mail").glob("*.eml"))) == 1)
-    key = printed_key(program.said)
-    assert program.end(signal.SIGINT) == 0
-
-    for number, end in enumerate((signal.SIGKILL, signal.SIGTERM)):
-        program = serving(tmp_path / f"again-{number}", data, port)
-        assert printed_key(program.said) == key
-        assert credential_of(ask) == credential
+    data = tmp_path / "data"
+    with serving(tmp_path / "first", data, free_port()) as program:
+        submit, ask, verify = printed_lines(program.said)
+        assert paste(submit)["outcome"] == "passed"
+        credential = credential_of(ask)
         assert paste(verify)["verdict"] == "valid"
-        program.end(end)
+        for address in set(re.findall(r"http://\S+/(?:docs|metrics|issuers/[\w-]+)\b", program.said)):
+            assert status_of(address) == 200, address
+        until(lambda: len(list((data / "mail").glob("*.eml"))) == 1)
+        key = printed_key(program.said)
+        assert program.end(signal.SIGINT) == 0
+    for number, end in enumerate((signal.SIGKILL, signal.SIGTERM)):
+        with serving(tmp_path / f"again-{number}", data) as program:
+            assert printed_key(program.said) == key
+            assert credential_of(ask) == credential
+            assert paste(verify)["verdict"] == "valid"
+            program.end(end)
 
 
-def test_a_folder_keeps_the_port_that_its_documents_name(served: Served) -> None:
-    moved = microcred("serve", "--data", str(served.data), "--port", str(free_port()))
-    assert moved.returncode == 1
-    assert "names port" in moved.stderr
-
-
-def test_one_folder_and_one_port_are_taken_once(served: Served, tmp_path: Path, occupied: int) -> None:
-    folder_taken = microcred("serve", "--data", str(served.data))
-    assert folder_taken.returncode == 1
-    assert "in use by another microcred" in folder_taken.stderr
-    port_taken = microcred("serve", "--data", str(tmp_path / "other"), "--port", str(occupied))
-    assert port_taken.returncode == 1
-    assert f"Port {occupied} of 127.0.0.1 is taken by another program." in port_taken.stderr
-    for refused in (folder_taken, port_taken):
+def test_a_folder_and_a_port_are_taken_once_and_belong_together(
+    served: Served, tmp_path: Path, occupied: int
+) -> None:
+    other_port, twice, port_taken = all_at_once(
+        ("serve", "--data", str(served.data), "--port", str(free_port())),
+        ("serve", "--data", str(served.data)),
+        ("serve", "--data", str(tmp_path / "other"), "--port", str(occupied)),
+    )
+    port = served.address.rpartition(":")[2]
+    assert f"names port {port}" in other_port.stderr
+    assert "in use by another microcred" in twice.stderr
+    assert f"Port {occupied} of 127.0.0.1 is taken" in port_taken.stderr
+    assert not (tmp_path / "other" / "environment").exists(), "a folder keeps no port that it never had"
+    for refused in (other_port, twice, port_taken):
+        assert refused.returncode == 1
         assert "Traceback" not in refused.stderr
     assert status_of(f"{served.address}/health/ready") == 200
     assert served.run("issuers", "list").returncode == 0, "the one that was first works on, commands too"

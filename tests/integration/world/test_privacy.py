@@ -22,7 +22,6 @@ from services.receivers import Mailbox, PartnerEndpoint
 from services.world import DATABASE, world_environment
 from shared.clock import ordered_uuid
 from shared.embedded import Cluster, free_port
-from tests.chaos.checks import subscribe
 from tests.integration.world.dumps import every_byte
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -129,8 +128,9 @@ async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
             Provider(address, issuer.token) as provider,
             httpx2.AsyncClient(base_url=address, headers=headers, trust_env=False) as http,
         ):
+            await provider.until_known()
             await provider.publish_achievement(definition, achievement_id)
-            partner.trust(await subscribe(provider, partner.url))
+            partner.trust(await provider.subscribe(partner.url))
             yield Installation(tmp_path, cluster, provider, http, mailbox, partner, achievement_id)
 
 
