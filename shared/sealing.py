@@ -51,7 +51,7 @@ def encode_parts(*parts: str) -> bytes:
     Joining with a separator would let ("ab", "c") and ("a", "bc") meet; lengths cannot.
     """
     encoded = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
 
 
 class MasterKey:

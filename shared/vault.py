@@ -48,7 +48,7 @@ class LearnerKeys:
         now = time.monotonic()
         found: dict[LearnerRef, bytes | None] = {}
         missing: list[LearnerRef] = []
-        for ref in sorted(set(learners)):
+        for ref in set(learners):
             cached = self._cache.get(ref)
             if cached is not None and now - cached[0] < CACHE_S_MAX:
                 found[ref] = cached[1]
@@ -57,7 +57,7 @@ class LearnerKeys:
                 missing.append(ref)
         if missing:
             async with self._database.connection() as connection:
-                read = await read_keys(connection, self._kek, missing)
+                read = await read_keys(connection, self._kek, sorted(missing))
             if len(self._cache) + len(read) > CACHE_KEYS_MAX:
                 self._cache.clear()
             for ref, key in read.items():

@@ -9,12 +9,15 @@ nothing to guess. Pure: the same key and slot give the same index for ever.
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 from uuid import UUID
 
 CAPACITY = 131_072
 """Entries of a list: the least that the standard allows, so that lists stay small to fetch."""
 
 ROUNDS = 8
+ROUNDS_KEPT_MAX = 16_384
+"""Outcomes of rounds that are remembered: a list has 3,072 of them, asked for again and again."""
 _LOW_BITS = 9
 _LOW_MASK = (1 << _LOW_BITS) - 1
 _HIGH_MASK = CAPACITY // (1 << _LOW_BITS) - 1
@@ -35,6 +38,7 @@ def permuted(key: bytes, slot: int) -> int:
     return high << _LOW_BITS | low
 
 
+@lru_cache(ROUNDS_KEPT_MAX)
 def _round(key: bytes, number: int, part: int) -> int:
     digest = hmac.digest(key, bytes((number, part >> 8, part & 0xFF)), "sha256")
     return int.from_bytes(digest[:2], "big")

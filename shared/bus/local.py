@@ -234,17 +234,18 @@ class LocalSource:
 
 
 def _record(row: Any, topic: Topic) -> Record:
-    headers = codec.headers_of(
+    issuer_id, stream = row["issuer_id"], row["stream"]
+    attributes = codec.Attributes(
         row["type"],
         row["id"],
         row["at"],
-        row["issuer_id"],
-        row["stream"],
+        issuer_id,
+        stream,
         row["version"],
-        topic,
+        topic.producer,
         decode_meta(row["meta"]),
     )
-    return Record(topic.name, 0, row["position"], f"{row['issuer_id']}/{row['stream']}", headers, row["data"])
+    return Record(topic.name, 0, row["position"], f"{issuer_id}/{stream}", attributes, row["data"])
 
 
 class LocalBus:

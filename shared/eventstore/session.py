@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from shared.eventstore import log
@@ -32,7 +33,7 @@ class Session:
 
     async def claim(self, consumer: str, ids: Iterable[UUID]) -> set[UUID]:
         """Mark event ids as taken by `consumer` and return those that were not taken before."""
-        wanted = sorted(set(ids))
+        wanted = sorted(set(ids), key=attrgetter("bytes"))
         if not wanted:
             return set()
         rows = await self.connection.fetch(CLAIM, consumer, wanted)
@@ -46,6 +47,10 @@ class Session:
     async def load(self, streams: Iterable[StreamKey]) -> dict[StreamKey, list[Recorded]]:
         """Return the history of each stream, in one query; see log.load."""
         return await log.load(self.connection, streams)
+
+    async def load_from(self, held: Iterable[Recorded]) -> dict[StreamKey, list[Recorded]]:
+        """Return each stream from the event on that is held of it, which is not read again; log.load_from."""
+        return await log.load_from(self.connection, held)
 
     async def append(self, appends: Sequence[Append]) -> list[Recorded]:
         """Add events under the append lock; once a session, and only projections after it; see log.append."""

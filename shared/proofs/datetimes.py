@@ -9,8 +9,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _DATE_TIME_STAMP = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?"
-    r"(Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([0-9]{2}):([0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
+    r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
 )
 
 
@@ -22,18 +22,10 @@ def parse(text: str) -> datetime | None:
     match = _DATE_TIME_STAMP.fullmatch(text)
     if match is None:
         return None
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    microsecond = int((match[7] or ".")[1:7].ljust(6, "0"))
-    end_of_day = hour == 24 and minute == second == microsecond == 0
+    end_of_day = match[1] == "24" and not match[2].strip("0:.")
+    if end_of_day:
+        text = text.replace("T24", "T00")
     try:
-        local = datetime(year, month, day, 0 if end_of_day else hour, minute, second, microsecond, UTC)
-        return local + timedelta(days=int(end_of_day)) - _offset(match[8])
+        return (datetime.fromisoformat(text) + timedelta(days=int(end_of_day))).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _offset(zone: str) -> timedelta:
-    if zone == "Z":
-        return timedelta(0)
-    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
-    return -offset if zone[0] == "-" else offset

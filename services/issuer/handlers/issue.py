@@ -11,20 +11,22 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+from uuid import UUID
+
+import uuid_utils
 
 from services.issuer import domain, store
 from services.issuer.documents.credential import CONTEXTS, RENDERER, Holes
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.status_lists import StatusLists
-from services.issuer.handlers.tenant_secrets import TenantSecrets, credential_id, status_entry
+from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
 from services.issuer.projections import project
 from services.issuer.store import HoldingKey, Tenant
 from shared.contracts import sealed
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.assessments import AssessmentPassed
-from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof
+from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, StatusEntry
 from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Append, Recorded, Session
@@ -37,12 +39,20 @@ SALT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Resealed:
+    """The credential that an assessment would make, and what is personal in it, sealed for its stream."""
+
+    credential_id: str
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was made before the transaction: tenants with their secrets, sealed holes by event id."""
+    """What was made before the transaction: tenants with their secrets, and by event id what is resealed."""
 
     tenants: Mapping[str, Tenant]
     secrets: Mapping[str, bytes]
-    sealed: Mapping[UUID, str]
+    resealed: Mapping[UUID, Resealed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,11 @@ class Wanted:
 
     cause: Recorded
     passed: AssessmentPassed
-    credential_id: str
+    resealed: Resealed
+
+    @property
+    def credential_id(self) -> str:
+        return self.resealed.credential_id
 
     @property
     def holding(self) -> HoldingKey:
@@ -90,24 +104,23 @@ class Issue:
             for issuer_id, tenant in tenants.items()
         }
         keys = await self._learner_keys.of((each.issuer_id, event.learner_id) for each, event in passed)
-        holes = {}
+        resealed = {}
         for each, event in passed:
             if each.issuer_id not in tenants:
                 raise NotFound("issuer-unknown", "The assessment belongs to an issuer that does not exist.")
             key = keys[(each.issuer_id, event.learner_id)]
             if key is not None:
-                stream = _stream(each.issuer_id, credential_id(secrets[each.issuer_id], event.assessment_id))
-                holes[each.id] = _reseal(key, each, event, stream[1])
-        return Prepared(tenants, secrets, holes)
+                named = credential_id(secrets[each.issuer_id], event.assessment_id)
+                _, stream = _stream(each.issuer_id, named)
+                resealed[each.id] = Resealed(named, _reseal(key, each, event, stream))
+        return Prepared(tenants, secrets, resealed)
 
     async def handle(self, batch: Sequence[Recorded], session: Session, prepared: Prepared) -> None:
         """Decide for each assessment, reserve the places of all with one UPDATE, append the intents."""
         wanted = [
-            Wanted(
-                each, each.event, credential_id(prepared.secrets[each.issuer_id], each.event.assessment_id)
-            )
+            Wanted(each, each.event, prepared.resealed[each.id])
             for each in batch
-            if isinstance(each.event, AssessmentPassed) and each.id in prepared.sealed
+            if isinstance(each.event, AssessmentPassed) and each.id in prepared.resealed
         ]
         skipped(LANE, "learner-erased", len(batch) - len(wanted))
         if not wanted:
@@ -129,11 +142,12 @@ class Issue:
                 number,
                 caused_by(cause, LANE),
             )
+        entries = {issuer_id: StatusEntries(prepared.secrets[issuer_id]) for issuer_id in numbers}
         for each, plan in plans:
-            place = places[each.cause.issuer_id]
+            status = entries[each.cause.issuer_id].entry(places[each.cause.issuer_id])
             places[each.cause.issuer_id] += 1
             validity_days = definitions[_version(each)].validity_days
-            events = self._decide(each, plan, prepared, place, validity_days, session)
+            events = self._decide(each, plan, prepared, status, validity_days, session)
             appends.append(Append(*each.stream, 0, tuple(events), caused_by(each.cause, LANE)))
         await project(session.connection, await session.append(appends))
 
@@ -172,7 +186,7 @@ class Issue:
         wanted: Wanted,
         plan: domain.IssuePlan,
         prepared: Prepared,
-        place: int,
+        status: StatusEntry,
         validity_days: int | None,
         session: Session,
     ) -> list[CredentialIssued]:
@@ -183,7 +197,7 @@ class Issue:
             renderer=RENDERER,
             contexts=self._contexts,
             proofs=tuple(
-                PlannedProof(id=f"urn:uuid:{uuid5(UUID(wanted.credential_id), suite)}", cryptosuite=suite)
+                PlannedProof(id=_proof_id(wanted.credential_id, suite), cryptosuite=suite)
                 for suite in self._cryptosuites
             ),
         )
@@ -192,8 +206,8 @@ class Issue:
             wanted.passed,
             credential_id=wanted.credential_id,
             making=making,
-            status=status_entry(prepared.secrets[wanted.cause.issuer_id], place),
-            sealed=prepared.sealed[wanted.cause.id],
+            status=status,
+            sealed=wanted.resealed.sealed,
             validity_days=validity_days,
             at=session.at,
         )
@@ -216,6 +230,11 @@ def _reseal(key: bytes, cause: Recorded, passed: AssessmentPassed, stream: str) 
         learner_id=passed.learner_id,
         stream=stream,
     )
+
+
+def _proof_id(credential: str, cryptosuite: str) -> str:
+    """Derived (UUIDv5, RFC 9562 section 5.5), so that a retry plans no other proof."""
+    return f"urn:uuid:{uuid_utils.uuid5(uuid_utils.UUID(credential), cryptosuite)}"
 
 
 def _stream(issuer_id: str, credential: str) -> tuple[str, str]:

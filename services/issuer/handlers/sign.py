@@ -38,6 +38,7 @@ from shared.sealing import seal
 from shared.vault import LearnerKeys
 
 LANE = "issuer.sign"
+ASSESSED_TO_SIGNED = telemetry.END_TO_END_SECONDS.labels("assessed-to-signed")
 RENDERED_PER_TURN = 16
 """Documents rendered and linted before others of this process may run."""
 
@@ -140,9 +141,8 @@ class Sign:
         """Append what was signed, and the end of what it supersedes."""
         ready = [each for each in batch if each.id in prepared]
         skipped(LANE, "learner-erased", len(batch) - len(ready))
-        streams = {(each.issuer_id, each.stream) for each in ready}
-        streams |= {old for each in ready if (old := _superseded(each)) is not None}
-        work = _Work(await session.load(streams))
+        superseded = {old for each in ready if (old := _superseded(each)) is not None}
+        work = _Work(await session.load_from(ready) | await session.load(superseded))
         signed = 0
         for each in ready:
             key = (each.issuer_id, each.stream)
@@ -172,7 +172,7 @@ class _Work:
             for key, history in histories.items()
         }
         self.appends: list[Append] = []
-        self._versions = {key: len(history) for key, history in histories.items()}
+        self._versions = {key: past[-1].version if past else 0 for key, past in histories.items()}
 
     def add(self, key: StreamKey, events: Sequence[domain.CredentialEvent], meta: Meta) -> None:
         if not events:
@@ -210,7 +210,7 @@ def _measure(each: Recorded) -> None:
     began = clock.uuid7_instant(each.meta.causation) if each.meta.causation is not None else None
     if began is not None:
         waited = clock.now() - began
-        telemetry.END_TO_END_SECONDS.labels("assessed-to-signed").observe(waited.total_seconds())
+        ASSESSED_TO_SIGNED.observe(waited.total_seconds())
 
 
 def _superseded(each: Recorded) -> StreamKey | None:

@@ -46,13 +46,21 @@ def list_id(secret: bytes, ordinal: int) -> str:
     return str(indexes.list_uuid(keyed_hash(secret, "status-list", str(ordinal))))
 
 
-def status_entry(secret: bytes, place: int) -> StatusEntry:
-    """The list and index of the tenant's `place`-th reservation (from 0): no two places share one."""
-    ordinal, slot = indexes.list_and_slot(place)
-    named = list_id(secret, ordinal)
-    return StatusEntry(
-        list_id=named, index=indexes.permuted(keyed_hash(secret, "status-shuffle", named), slot)
-    )
+class StatusEntries:
+    """The status entries of one tenant's reservations; what hangs from a list alone is made once a list."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._lists: dict[int, tuple[str, bytes]] = {}
+
+    def entry(self, place: int) -> StatusEntry:
+        """The list and index of the tenant's `place`-th reservation (from 0): no two places share one."""
+        ordinal, slot = indexes.list_and_slot(place)
+        if ordinal not in self._lists:
+            named = list_id(self._secret, ordinal)
+            self._lists[ordinal] = named, keyed_hash(self._secret, "status-shuffle", named)
+        named, shuffle = self._lists[ordinal]
+        return StatusEntry(list_id=named, index=indexes.permuted(shuffle, slot))
 
 
 def lists_begun(first: int, number: int) -> range:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.issuer.handlers.tenant_secrets import list_id, lists_begun, status_entry
+from services.issuer.handlers.tenant_secrets import StatusEntries, list_id, lists_begun
 from services.issuer.indexes import CAPACITY, list_and_slot, permuted
 from shared.proofs.bitstring import LENGTH_MIN
 
@@ -64,7 +64,8 @@ def test_the_lists_that_a_range_begins_are_those_whose_first_place_it_takes(firs
 
 def test_a_place_names_the_list_that_begins_with_its_ordinal() -> None:
     secret = b"s" * 32
-    last, first = status_entry(secret, CAPACITY - 1), status_entry(secret, CAPACITY)
+    entries = StatusEntries(secret)
+    last, first = entries.entry(CAPACITY - 1), entries.entry(CAPACITY)
     assert last.list_id == list_id(secret, 0)
     assert first.list_id == list_id(secret, 1)
     assert list_id(secret, 0) != list_id(b"t" * 32, 0)
