@@ -76,8 +76,7 @@ async def build(
         timedelta(seconds=settings.status_list_refresh_before_s),
         settings.status_list_refresh_every_s,
     )
-    limit = RateLimit(settings.requests_per_second_max, settings.requests_burst_max)
-    guard = Guard(Access(database), limit)
+    guard = Guard(Access(database), RateLimit(settings.requests_per_second_max, settings.requests_burst_max))
     return Service(
         name=NAME,
         database=database,

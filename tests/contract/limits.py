@@ -19,7 +19,6 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 TEXT_BYTES_MAX = 2 << 20
 
-CODE = ("services", "shared")
 LEFT_OUT = {"node_modules", "dist", "build", "var", "__pycache__"}
 """Folders that hold no source; those whose name begins with a dot are left out too, save OWN_HIDDEN."""
 OWN_HIDDEN = {".ci", ".github"}
@@ -48,8 +47,8 @@ def sources(project: Path) -> Iterator[Path]:
 
 
 def modules(project: Path) -> list[Path]:
-    """The Python files of services and shared."""
-    return sorted(file for folder in CODE for file in (project / folder).rglob("*.py"))
+    """Every Python file that people write: the services, their tests, the examples, this one."""
+    return [file for file in sources(project) if file.suffix == ".py"]
 
 
 def too_long(project: Path) -> Iterator[str]:

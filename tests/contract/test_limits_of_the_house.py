@@ -26,6 +26,8 @@ def test_the_project_is_within_its_limits(check: Callable[[Path], Iterator[str]]
             "shared/deep.py",
             DOCSTRING + "def f():\n" + "    x = 1\n" * limits.FUNCTION_LINES_MAX,
         ),
+        (limits.too_long, "tests/unit/test_long.py", DOCSTRING + "x = 1\n" * limits.LINES_MAX),
+        (limits.too_long, "examples/long.py", DOCSTRING + "x = 1\n" * limits.LINES_MAX),
         (limits.without_docstring, "shared/mute.py", "x = 1\n"),
         (limits.drawers, "shared/string_helpers.py", DOCSTRING),
         (limits.drawers, "services/common/thing.py", DOCSTRING),

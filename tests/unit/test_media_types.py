@@ -1,3 +1,5 @@
+"""The media type of an answer is negotiated from what its reader accepts."""
+
 from __future__ import annotations
 
 import pytest

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from services.issuer.documents.addresses import Addresses
-from services.issuer.documents.credential import CONTEXTS, CredentialFacts, Holes
+from services.issuer.documents.credential import (
+    CONTEXTS,
+    RENDERER,
+    CredentialFacts,
+    Holes,
+    render_credential,
+)
+from services.issuer.documents.signed import made_proofs, proof_configs, with_signatures
 from shared.contracts.achievements import (
     AchievementDefinition,
     Alignment,
@@ -14,10 +22,13 @@ from shared.contracts.achievements import (
     RubricCriterion,
     RubricLevel,
 )
-from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, StatusEntry
+from shared.contracts.credentials import CredentialIssued, MadeProof, PinnedContext, PlannedProof, StatusEntry
 from shared.contracts.issuers import IssuerProfile
 from shared.contracts.sealed import SealedAssessment, SealedEvidence, SealedLearner, SealedResult
+from shared.keys import EnvelopeSigner, seal_seed
 from shared.proofs import contexts
+from shared.proofs.suites import SUITES
+from shared.sealing import MasterKey
 
 NAME = "Ingrid Nordmann"
 EMAIL = "ingrid.nordmann@example.org"
@@ -136,3 +147,47 @@ ISSUED = CredentialIssued(
 )
 
 FACTS = CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, DEFINITION, ISSUED, HOLES)
+
+
+def minimal() -> CredentialFacts:
+    """Everything optional left out."""
+    definition = DEFINITION.model_copy(
+        update={
+            "credits": None,
+            "level": None,
+            "alignments": (),
+            "tags": (),
+            "field_of_study": None,
+            "validity_days": None,
+        }
+    )
+    assessment = HOLES.assessment.model_copy(update={"evidence": (), "narrative": None})
+    return CredentialFacts(
+        ADDRESSES,
+        "oslo",
+        DID,
+        PROFILE.model_copy(update={"email": None, "description": None, "country": None}),
+        definition,
+        ISSUED.model_copy(update={"valid_until": None}),
+        HOLES.model_copy(update={"assessment": assessment}),
+    )
+
+
+def planned_proof(number: int, suite: str) -> PlannedProof:
+    """A plan with a fixed id."""
+    return PlannedProof(id=f"urn:uuid:00000000-0000-5000-8000-00000000000{number}", cryptosuite=suite)
+
+
+def signed_document(
+    facts: CredentialFacts, suites: tuple[str, ...]
+) -> tuple[dict[str, Any], tuple[MadeProof, ...]]:
+    """The credential signed by the key of a fixed seed, and the proofs as an event records them."""
+    master = MasterKey(bytes(32))
+    signer = EnvelopeSigner.open(master, seal_seed(master, bytes(range(32)), KEY_ID), KEY_ID)
+    document = render_credential(RENDERER, facts)
+    planned = [planned_proof(number, suite) for number, suite in enumerate(suites)]
+    configs = proof_configs(document, planned, KEY_ID, facts.issued.created)
+    hashes = [SUITES[str(config["cryptosuite"])].hash_data(document, config) for config in configs]
+    signatures = signer.sign(hashes)
+    signed = with_signatures(document, configs, signatures)
+    return signed, made_proofs(signed)

@@ -1,5 +1,8 @@
+"""The published vectors and one realistic badge, as the tests of proofs share them."""
+
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -10,6 +13,31 @@ from shared.proofs.strictjson import JsonObject
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 EXAMPLES_V2 = "https://www.w3.org/ns/credentials/examples/v2"
+ACHIEVEMENT: JsonObject = {
+    "id": "https://badges.example/achievements/field/2",
+    "type": ["Achievement"],
+    "achievementType": "MicroCredential",
+    "name": "Field measurements",
+    "description": 'Measures soil, water and air — and says "how well".\nIn two parts.',
+    "criteria": {
+        "id": "https://badges.example/achievements/field/2#criteria",
+        "narrative": "Two supervised field days.",
+    },
+    "alignment": [
+        {
+            "type": ["Alignment"],
+            "targetName": "measure pollution",
+            "targetUrl": "http://data.europa.eu/esco/skill/1",
+        },
+        {
+            "type": ["Alignment"],
+            "targetName": "collect samples",
+            "targetUrl": "http://data.europa.eu/esco/skill/2",
+        },
+    ],
+    "creditsAvailable": 2.5,
+    "tag": ["soil", "water"],
+}
 
 
 @pytest.fixture
@@ -65,31 +93,7 @@ def badge() -> JsonObject:
                     "value": "88",
                 }
             ],
-            "achievement": {
-                "id": "https://badges.example/achievements/field/2",
-                "type": ["Achievement"],
-                "achievementType": "MicroCredential",
-                "name": "Field measurements",
-                "description": 'Measures soil, water and air — and says "how well".\nIn two parts.',
-                "criteria": {
-                    "id": "https://badges.example/achievements/field/2#criteria",
-                    "narrative": "Two supervised field days.",
-                },
-                "alignment": [
-                    {
-                        "type": ["Alignment"],
-                        "targetName": "measure pollution",
-                        "targetUrl": "http://data.europa.eu/esco/skill/1",
-                    },
-                    {
-                        "type": ["Alignment"],
-                        "targetName": "collect samples",
-                        "targetUrl": "http://data.europa.eu/esco/skill/2",
-                    },
-                ],
-                "creditsAvailable": 2.5,
-                "tag": ["soil", "water"],
-            },
+            "achievement": copy.deepcopy(ACHIEVEMENT),
         },
         "credentialStatus": {
             "id": "https://badges.example/status/7#94567",

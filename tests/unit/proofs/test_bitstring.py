@@ -1,3 +1,5 @@
+"""Status lists as bits: which bit is which, the text that readers of gzip understand, what is refused."""
+
 from __future__ import annotations
 
 import base64

@@ -1,3 +1,5 @@
+"""Canonicalising in other processes: batches come back whole and in order, poison hurts nobody else."""
+
 from __future__ import annotations
 
 import asyncio

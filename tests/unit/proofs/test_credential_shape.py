@@ -1,3 +1,5 @@
+"""The rules of the data model: what is accepted, and each breach named with its place."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""Data Integrity proofs against the published vectors, byte for byte, and against tampering."""
+
 from __future__ import annotations
 
 import copy

@@ -1,3 +1,5 @@
+"""Canonical JSON (RFC 8785): its vectors, and agreement of the quick path with the plain one."""
+
 from __future__ import annotations
 
 import json

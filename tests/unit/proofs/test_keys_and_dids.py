@@ -1,3 +1,5 @@
+"""Public keys as multikeys, did:key and did:web: there, back, and what is refused."""
+
 from __future__ import annotations
 
 from typing import Any

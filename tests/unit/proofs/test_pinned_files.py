@@ -1,3 +1,5 @@
+"""Vectors and contexts are the bytes that were published: one that was altered stops the program."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,5 @@
+"""Canonical RDF (RDFC-1.0) against its published suite and an independent implementation."""
+
 from __future__ import annotations
 
 import copy

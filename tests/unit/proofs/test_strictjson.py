@@ -1,3 +1,5 @@
+"""JSON that every reader reads alike is accepted, all else refused, whatever the bytes."""
+
 from __future__ import annotations
 
 import contextlib

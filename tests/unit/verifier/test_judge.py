@@ -1,3 +1,5 @@
+"""The pure verdict: which facts make a credential valid, invalid or unknown, and which check says so."""
+
 from __future__ import annotations
 
 from dataclasses import replace

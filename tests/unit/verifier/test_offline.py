@@ -1,3 +1,5 @@
+"""A file is verified with what was given beside it: no network, no database."""
+
 from __future__ import annotations
 
 import json
