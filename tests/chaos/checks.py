@@ -2,6 +2,7 @@
 
 Every assessment whose pass was acknowledged has exactly one credential.issued, one credential.signed and one
 notification request a channel, and every receiver got at least one delivery, all with one id and one body.
+The verifier, asked as anybody would, tells revoked credentials from others.
 """
 
 from __future__ import annotations
@@ -76,6 +77,24 @@ async def revoke_some(provider: Provider, journal: Journal) -> list[str]:
         await provider.revoke(facts["credential_id"], "issued-in-error")
         revoked.append(facts["credential_id"])
     return revoked
+
+
+async def check_verdicts(provider: Provider, journal: Journal, revoked: list[str]) -> None:
+    """Wait until the verifier refuses the revoked credentials; one that is not revoked has to be valid."""
+    good = (await provider.credential_of(max(journal.passed)))["credential_id"]
+    assert good not in revoked
+    async with asyncio.timeout(SETTLE_WAIT_S):
+        for credential_id in revoked:
+            while await verdict(provider, credential_id) != "invalid":  # noqa: ASYNC110 - another process works
+                await asyncio.sleep(POLL_EVERY_S)
+    assert await verdict(provider, good) == "valid"
+
+
+async def verdict(provider: Provider, credential_id: str) -> str:
+    """Return what the verifier says of a credential as the issuer hands it out."""
+    document = await provider.fetch(f"/credentials/{credential_id}")
+    assert document.status_code == 200
+    return str((await provider.verify(document.content))["verdict"])
 
 
 async def settled(folder: Path, told: int) -> asyncpg.Connection[Any]:

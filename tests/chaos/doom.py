@@ -1,7 +1,8 @@
 """Strikes beside one named commit: before it or after it, in the n-th transaction of one lane.
 
-A lane is a consumer's name, or `assessor.submit` and `notifier.courier`, which claim nothing. The program
-under test has no such switch: this wraps the one function that opens transactions.
+A lane is a consumer's name. What claims nothing is named here by what it appends: `assessor.submit`,
+`issuer.revoke` (the HTTP request) and `notifier.courier`. The program under test has no such switch: this
+wraps the one function that opens transactions.
 """
 
 from __future__ import annotations
@@ -10,10 +11,18 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
 
+from shared.contracts.assessments import AssessmentSubmitted
+from shared.contracts.credentials import CredentialRevoked
+from shared.contracts.event import Event
+from shared.contracts.notifications import NotificationSent
 from shared.database import Database
 from shared.eventstore import Append, Recorded, Session
 
-UNCLAIMED = {"assessor": "assessor.submit", "notifier": "notifier.courier"}
+UNCLAIMED: dict[type[Event], str] = {
+    AssessmentSubmitted: "assessor.submit",
+    CredentialRevoked: "issuer.revoke",
+    NotificationSent: "notifier.courier",
+}
 
 OpenSession = Callable[[Database], AbstractAsyncContextManager[Session]]
 
@@ -39,7 +48,7 @@ class Doom:
         async def session(database: Database) -> AsyncIterator[Session]:
             watched: list[str] = []
             async with real_session(database) as inner:
-                _watch(inner, database.schema, watched)
+                _watch(inner, watched)
                 yield inner
                 self._pass("before", watched)
             self._pass("after", watched)
@@ -55,7 +64,7 @@ class Doom:
             self._strike()
 
 
-def _watch(session: Session, schema: str, watched: list[str]) -> None:
+def _watch(session: Session, watched: list[str]) -> None:
     claim, append = session.claim, session.append
 
     async def claim_and_tell(consumer: str, ids: Iterable[UUID]) -> set[UUID]:
@@ -63,9 +72,11 @@ def _watch(session: Session, schema: str, watched: list[str]) -> None:
         return await claim(consumer, ids)
 
     async def append_and_tell(appends: Iterable[Append]) -> list[Recorded]:
-        if not watched and schema in UNCLAIMED:
-            watched.append(UNCLAIMED[schema])
-        return await append(list(appends))
+        wanted = list(appends)
+        if not watched:
+            kinds = {type(event) for each in wanted for event in each.events}
+            watched.extend(UNCLAIMED[kind] for kind in kinds & UNCLAIMED.keys())
+        return await append(wanted)
 
     session.claim = claim_and_tell  # type: ignore[method-assign]
     session.append = append_and_tell  # type: ignore[method-assign, assignment]
