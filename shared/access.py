@@ -3,6 +3,9 @@
 A key is `mc_{prefix}_{secret}`: eight characters that may be shown and logged, and 256 random bits. Its
 SHA-256 is all that is ever stored (so much entropy needs no slow hash). The issuer service owns keys; every
 service keeps the hashes from its events, and a revoked key is refused everywhere within 5 s.
+
+Whoever tries keys is limited by address, before the database is asked; keys that were found once are not, so
+that one who tries keys shuts out nobody behind the same address who holds one.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import hmac
 import re
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +29,7 @@ from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked
 from shared.database import Database
 from shared.errors import Forbidden, Unauthenticated
 from shared.eventstore import Recorded, Session
+from shared.limits import RateLimit
 
 PREFIX_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 PREFIX_CHARACTERS = 8
@@ -32,6 +37,9 @@ SECRET_BYTES = 32
 TOKEN = re.compile(r"mc_([0-9a-z]{8})_[A-Za-z0-9_-]{43}")
 CACHE_S_MAX = 2.0
 CACHE_KEYS_MAX = 10_000
+REFUSALS_PER_SECOND_MAX = 1.0
+REFUSALS_BURST_MAX = 50
+"""How many keys that are refused one client address may send."""
 
 
 class Scope(StrEnum):
@@ -43,7 +51,6 @@ class Scope(StrEnum):
     CREDENTIALS_READ = "credentials:read"
     CREDENTIALS_REVOKE = "credentials:revoke"
     LEARNERS_ERASE = "learners:erase"
-    ISSUERS_WRITE = "issuers:write"
     SUBSCRIPTIONS_WRITE = "subscriptions:write"
 
 
@@ -89,42 +96,51 @@ def fingerprint(token: str) -> str:
 class Access:
     """Tells whether a request's key is good, from the service's own table `api_key`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, refusals: RateLimit | None = None) -> None:
         self._database = database
-        self._cache: dict[str, tuple[float, dict[str, Any] | None]] = {}
+        self._refusals = refusals or RateLimit(REFUSALS_PER_SECOND_MAX, REFUSALS_BURST_MAX)
+        self._found: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
 
-    async def caller(self, authorization: str | None, scope: Scope) -> Caller:
-        """Return whom `Authorization: Bearer mc_…` speaks for.
+    async def caller(self, authorization: str | None, scope: Scope, client: str) -> Caller:
+        """Return whom `Authorization: Bearer mc_…` speaks for, as sent from the address `client`.
 
-        Raises Unauthenticated for no key or one that is unknown, expired or revoked (never saying which), and
-        Forbidden for a good key without `scope`.
+        Raises Unauthenticated for no key or one that is unknown, expired or revoked (never saying which),
+        Forbidden for a good key without `scope`, and TooMany where refused keys of `client` came too often.
         """
         token, prefix = _bearer(authorization)
-        row = await self._row(prefix)
+        row = await self._row(prefix, client)
         stored = row["sha256"] if row else "0" * 64
         if (
             not hmac.compare_digest(stored, fingerprint(token))
             or row is None
             or not _in_force(row, clock.now())
         ):
+            self._refusals.spend(client)
             raise Unauthenticated("key-refused", "The API key is unknown, expired or revoked.")
         caller = Caller(row["issuer_id"], row["prefix"], frozenset(row["scopes"]))
         if scope not in caller.scopes:
             raise Forbidden("scope-missing", f"The API key lacks the scope {scope.value}.")
         return caller
 
-    async def _row(self, prefix: str) -> dict[str, Any] | None:
+    async def _row(self, prefix: str, client: str) -> dict[str, Any] | None:
+        """Return the row of a key. Only rows that exist are cached: no scan can push them out."""
         now = time.monotonic()
-        cached = self._cache.get(prefix)
-        if cached is not None and now - cached[0] < CACHE_S_MAX:
-            return cached[1]
+        found = self._found.get(prefix)
+        if found is None:
+            self._refusals.demand(client)
+        elif now - found[0] < CACHE_S_MAX:
+            self._found.move_to_end(prefix)
+            return found[1]
         async with self._database.connection() as connection:
-            found = await connection.fetchrow("SELECT * FROM api_key WHERE prefix = $1", prefix)
-        row = dict(found) if found is not None else None
-        if len(self._cache) >= CACHE_KEYS_MAX:
-            self._cache.clear()
-        self._cache[prefix] = (now, row)
-        return row
+            fetched = await connection.fetchrow("SELECT * FROM api_key WHERE prefix = $1", prefix)
+        if fetched is None:
+            self._found.pop(prefix, None)
+            return None
+        self._found[prefix] = (now, dict(fetched))
+        self._found.move_to_end(prefix)
+        if len(self._found) > CACHE_KEYS_MAX:
+            self._found.popitem(last=False)
+        return dict(fetched)
 
 
 def _bearer(authorization: str | None) -> tuple[str, str]:

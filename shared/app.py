@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
 from shared.http import BODY_BYTES_MAX, Envelope, install_errors
+from shared.openapi import document_errors
 from shared.service import Running, Service
 
 KEEP_ALIVE_S = 30
@@ -38,6 +39,7 @@ def service_app(service: Service) -> FastAPI:
     )
     install_errors(app)
     app.include_router(service.api)
+    document_errors(app)
     return app
 
 
@@ -47,6 +49,7 @@ def public_app(services: Sequence[Service]) -> FastAPI:
     install_errors(app)
     for service in services:
         app.include_router(service.public)
+    document_errors(app)
     return app
 
 

@@ -6,6 +6,7 @@ the constants of those errors; a validation error names fields, never what was s
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 import time
@@ -13,9 +14,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.models import HTTPBearer
 from fastapi.responses import JSONResponse
+from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +34,7 @@ CORRELATION_HEADER = "X-Correlation-Id"
 CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LENGTH = re.compile(r"[0-9]{1,18}")
+IPV6_NETWORK_BITS = 64
 
 STATUS: tuple[tuple[type[errors.MicrocredError], int], ...] = (
     (errors.Invalid, 422),
@@ -92,7 +96,8 @@ def install_errors(app: FastAPI) -> None:
         if isinstance(error, errors.Unauthenticated):
             headers["WWW-Authenticate"] = "Bearer"
         if status_of(error) >= 500:
-            logger.warning("request not served", path=request.scope.get("path"), problem=str(error))
+            # The template alone: an id in the path may be a person's name to whoever chose it.
+            logger.warning("request not served", route="".join(_route(request.scope)), problem=str(error))
         return problem(problem_fields(error), headers)
 
     @app.exception_handler(RequestValidationError)
@@ -125,17 +130,32 @@ def install_errors(app: FastAPI) -> None:
         return problem(fields)
 
 
+class BearerKey(SecurityBase):
+    """Declares in OpenAPI that an operation takes an API key, and hands on the header as it was sent.
+
+    FastAPI's own HTTPBearer would read the header first; what a key looks like is shared/access.py's to say.
+    """
+
+    scheme_name = "ApiKey"
+    model = HTTPBearer(
+        bearerFormat="mc_…",
+        description="An API key (`mc_…`); an operator makes one with `microcred keys create`.",
+    )
+
+    async def __call__(self, request: Request) -> str | None:
+        return request.headers.get("Authorization")
+
+
+BEARER_KEY = BearerKey()
+
+
 def require(
     access_of_service: Access, limit: RateLimit, scope: access.Scope
 ) -> Callable[..., Awaitable[Caller]]:
     """Return a dependency that demands an API key with `scope` and spends one request of its rate limit."""
 
-    async def caller(
-        authorization: Annotated[
-            str | None, Header(description="`Bearer mc_…`", include_in_schema=False)
-        ] = None,
-    ) -> Caller:
-        known = await access_of_service.caller(authorization, scope)
+    async def caller(request: Request, authorization: Annotated[str | None, Depends(BEARER_KEY)]) -> Caller:
+        known = await access_of_service.caller(authorization, scope, client_of(request))
         limit.spend(known.prefix)
         return known
 
@@ -151,7 +171,22 @@ class Guard:
         self._limit = limit
 
     def __call__(self, scope: access.Scope) -> Any:
-        return Depends(require(self._access, self._limit, scope))
+        return Security(require(self._access, self._limit, scope), scopes=[scope.value])
+
+
+def client_of(request: Request) -> str:
+    """The address that a rate limit counts: an IPv4 address, or the network of an IPv6 one.
+
+    A household has 2^64 IPv6 addresses; counted one by one they would know no limit.
+    """
+    host = request.client.host if request.client is not None else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))
+    return host
 
 
 class Envelope:

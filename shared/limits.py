@@ -29,11 +29,24 @@ class RateLimit:
         """
         tokens = min(tokens, self._burst)
         now = self._monotonic()
-        left, seen_at = self._buckets.pop(caller, (self._burst, now))
-        left = min(self._burst, left + (now - seen_at) * self._per_second)
+        left = self._left(caller, now)
+        self._buckets.pop(caller, None)
         granted = left >= tokens
         self._buckets[caller] = (left - tokens if granted else left, now)
         if len(self._buckets) > CALLERS_MAX:
             self._buckets.popitem(last=False)
         if not granted:
-            raise TooMany("The rate limit is used up.", retry_after_s=(tokens - left) / self._per_second)
+            raise self._refusal(tokens, left)
+
+    def demand(self, caller: str, tokens: float = 1.0) -> None:
+        """Raise TooMany as `spend` would, but take nothing: for what is known to cost only afterwards."""
+        tokens, left = min(tokens, self._burst), self._left(caller, self._monotonic())
+        if left < tokens:
+            raise self._refusal(tokens, left)
+
+    def _left(self, caller: str, now: float) -> float:
+        left, seen_at = self._buckets.get(caller, (self._burst, now))
+        return min(self._burst, left + (now - seen_at) * self._per_second)
+
+    def _refusal(self, tokens: float, left: float) -> TooMany:
+        return TooMany("The rate limit is used up.", retry_after_s=(tokens - left) / self._per_second)

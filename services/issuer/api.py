@@ -137,27 +137,28 @@ def routes(
 ) -> APIRouter:
     """What callers with an API key may ask; mounted under /issuer."""
     router = APIRouter()
+    _publishing_routes(router, guard, addresses, achievements)
     _achievement_routes(router, guard, addresses, achievements)
     _credential_routes(router, database, guard, addresses, revoke)
     return router
 
 
-def _achievement_routes(
+def _publishing_routes(
     router: APIRouter, guard: Guard, addresses: Addresses, achievements: Achievements
 ) -> None:
-    def answer(view: AchievementView) -> AchievementAnswer:
-        url = addresses.achievement(view.achievement_id, view.version)
-        return AchievementAnswer(
-            achievement_id=view.achievement_id,
-            version=view.version,
-            url=url,
-            published_at=view.published_at,
-            definition=view.definition,
-        )
+    writes = guard(Scope.ACHIEVEMENTS_WRITE)
+    Writer = Annotated[Caller, writes]
 
-    Writer = Annotated[Caller, guard(Scope.ACHIEVEMENTS_WRITE)]
-
-    @router.post("/achievements", status_code=201, dependencies=[Depends(_strict(PublishAchievement))])
+    # The key comes before the body in `dependencies`: a stranger learns nothing of what would be wrong.
+    @router.post(
+        "/achievements",
+        status_code=201,
+        dependencies=[writes, Depends(_strict(PublishAchievement))],
+        responses={
+            200: {"model": AchievementAnswer, "description": "It stood there already."},
+            409: {"description": "The id is taken by other content, or by another issuer."},
+        },
+    )
     async def publish_achievement(
         caller: Writer,
         body: Annotated[PublishAchievement, Body(openapi_examples=ACHIEVEMENT_EXAMPLES)],
@@ -168,12 +169,13 @@ def _achievement_routes(
         named = str(body.achievement_id) if body.achievement_id is not None else None
         view = await achievements.publish(caller.issuer_id, named, body.definition(), _meta(caller))
         response.status_code = 201 if view.created else 200
-        return answer(view)
+        return _achievement(view, addresses)
 
     @router.post(
         "/achievements/{achievement_id}/versions",
         status_code=201,
-        dependencies=[Depends(_strict(PublishVersion))],
+        dependencies=[writes, Depends(_strict(PublishVersion))],
+        responses={200: {"model": AchievementAnswer, "description": "It is the newest version already."}},
     )
     async def publish_achievement_version(
         caller: Writer,
@@ -186,18 +188,26 @@ def _achievement_routes(
             caller.issuer_id, str(achievement_id), body.definition(), _meta(caller)
         )
         response.status_code = 201 if view.created else 200
-        return answer(view)
+        return _achievement(view, addresses)
+
+
+def _achievement_routes(
+    router: APIRouter, guard: Guard, addresses: Addresses, achievements: Achievements
+) -> None:
+    Writer = Annotated[Caller, guard(Scope.ACHIEVEMENTS_WRITE)]
 
     @router.get("/achievements/{achievement_id}")
     async def get_achievement(caller: Writer, achievement_id: UUID) -> AchievementAnswer:
         """The newest version of an achievement."""
-        return answer((await achievements.versions(caller.issuer_id, str(achievement_id)))[0])
+        return _achievement(
+            (await achievements.versions(caller.issuer_id, str(achievement_id)))[0], addresses
+        )
 
     @router.get("/achievements/{achievement_id}/versions")
     async def get_achievement_versions(caller: Writer, achievement_id: UUID) -> AchievementVersions:
         """The versions of an achievement, newest first."""
         views = await achievements.versions(caller.issuer_id, str(achievement_id))
-        return AchievementVersions(versions=[answer(view) for view in views])
+        return AchievementVersions(versions=[_achievement(view, addresses) for view in views])
 
 
 def _credential_routes(
@@ -262,7 +272,10 @@ def public_routes(pages: Pages) -> APIRouter:
         chosen = preferred(accept, DOCUMENT_TYPES)
         return _document(data, chosen, f"public, max-age={IMMUTABLE_MAX_AGE_S}")
 
-    @router.get("/credentials/{credential_id}")
+    @router.get(
+        "/credentials/{credential_id}",
+        responses={410: {"description": "Its learner was erased, or it was withdrawn before it was signed."}},
+    )
     async def credential_document(credential_id: UUID, accept: Accept = "*/*") -> Response:
         """A signed credential. 410 after its learner was erased; 503 for the seconds until it is signed."""
         data = await pages.credential(str(credential_id))
@@ -294,6 +307,16 @@ def _strict(model: type[BaseModel]) -> Callable[..., Any]:
 
 def _meta(caller: Caller) -> Meta:
     return Meta(caller.actor, telemetry.correlation.get() or str(ordered_uuid()))
+
+
+def _achievement(view: AchievementView, addresses: Addresses) -> AchievementAnswer:
+    return AchievementAnswer(
+        achievement_id=view.achievement_id,
+        version=view.version,
+        url=addresses.achievement(view.achievement_id, view.version),
+        published_at=view.published_at,
+        definition=view.definition,
+    )
 
 
 def _credential(row: CredentialRow, addresses: Addresses) -> CredentialAnswer:

@@ -101,7 +101,12 @@ def _subscription_routes(desk: SubscriptionDesk, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
     writer = guard(Scope.SUBSCRIPTIONS_WRITE)
 
-    @router.post("", status_code=status.HTTP_201_CREATED, summary="Subscribe to webhooks")
+    @router.post(
+        "",
+        status_code=status.HTTP_201_CREATED,
+        summary="Subscribe to webhooks",
+        responses={409: {"description": "An active subscription has the address, or there are too many."}},
+    )
     async def subscribe(
         caller: Annotated[Caller, writer],
         wanted: Annotated[
@@ -146,7 +151,10 @@ def _delivery_routes(desk: SubscriptionDesk, guard: Guard) -> APIRouter:
         return [_delivery(each) for each in await desk.deliveries(caller, credential_id)]
 
     @router.post(
-        "/{notification_id}/retry", status_code=status.HTTP_202_ACCEPTED, summary="Attempt a delivery now"
+        "/{notification_id}/retry",
+        status_code=status.HTTP_202_ACCEPTED,
+        summary="Attempt a delivery now",
+        responses={409: {"description": "The receiver has taken it."}},
     )
     async def retry(
         caller: Annotated[Caller, guard(Scope.SUBSCRIPTIONS_WRITE)], notification_id: UUID

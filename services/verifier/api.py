@@ -5,7 +5,6 @@ Both are open to anyone. What was sent for verification is neither kept nor logg
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from importlib import resources
 from typing import Annotated, Any, Literal
@@ -20,6 +19,7 @@ from services.verifier.handlers import Verify
 from services.verifier.store import ListRow
 from shared import clock
 from shared.database import Database
+from shared.http import client_of
 from shared.limits import RateLimit
 from shared.media_types import preferred
 from shared.proofs.strictjson import DOCUMENT_BYTES_MAX
@@ -30,7 +30,6 @@ LIST_TYPES = ("application/json", "application/ld+json", "application/vc", "appl
 BODY_BYTES_MAX = {"/verify": DOCUMENT_BYTES_MAX}
 MAX_AGE_DEFAULT_S = 300
 MAX_AGE_S_MAX = 86_400
-IPV6_NETWORK_BITS = 64
 
 EXAMPLE: dict[str, Any] = json.loads(
     resources.files("services.verifier").joinpath("example_credential.json").read_bytes()
@@ -131,21 +130,6 @@ def public_routes(database: Database) -> APIRouter:
         return Response(row.credential.encode(), media_type=media_type, headers=headers)
 
     return router
-
-
-def client_of(request: Request) -> str:
-    """The address that a rate limit counts: an IPv4 address, or the network of an IPv6 one.
-
-    A household has 2^64 IPv6 addresses; counted one by one they would know no limit.
-    """
-    host = request.client.host if request.client is not None else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))
-    return host
 
 
 def _etag(row: ListRow, media_type: str) -> str:

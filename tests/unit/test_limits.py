@@ -97,3 +97,17 @@ def test_the_number_of_buckets_is_bounded_and_the_longest_silent_goes_first(
         limit.spend("a")
     limit.spend("b")
     assert len(limit._buckets) == 3
+
+
+def test_a_demand_takes_nothing_and_is_refused_as_spending_would_be(clock: Clock) -> None:
+    limit = RateLimit(0.5, 1, clock)
+    for _ in range(10):
+        limit.demand("a")
+    limit.spend("a")
+    with pytest.raises(TooMany) as refusal:
+        limit.demand("a")
+    assert refusal.value.retry_after_s == pytest.approx(2.0)
+    limit.demand("b")
+    clock.now += 2.0
+    limit.demand("a")
+    limit.spend("a")

@@ -65,7 +65,11 @@ def _submission_routes(
     @router.post(
         "/assessments",
         status_code=status.HTTP_201_CREATED,
-        responses={200: {"model": Outcome, "description": "Recorded before with the same content."}},
+        responses={
+            200: {"model": Outcome, "description": "Recorded before with the same content."},
+            409: {"description": "Recorded with other content, or the learner's attempts are used up."},
+            410: {"description": "The learner of this assessment was erased."},
+        },
     )
     async def submit(
         body: Submitted,
@@ -90,7 +94,10 @@ def _submission_routes(
         status_code=status.HTTP_200_OK,
         openapi_extra=BULK_DOCS,
         response_class=DuplexResponse,
-        responses={200: {"model": BulkResult, "content": {NDJSON: {}}, "description": "A result a row."}},
+        responses={
+            200: {"model": BulkResult, "content": {NDJSON: {}}, "description": "A result a row."},
+            422: {"description": "The content type is neither NDJSON nor CSV."},
+        },
     )
     async def submit_bulk(
         caller: Annotated[Caller, guard(Scope.ASSESSMENTS_WRITE)], request: Request
@@ -111,7 +118,10 @@ def _submission_routes(
 
 
 def _enquiry_routes(router: APIRouter, guard: Guard, enquire: Enquire) -> None:
-    @router.get("/assessments/{assessment_id}")
+    @router.get(
+        "/assessments/{assessment_id}",
+        responses={410: {"description": "The learner of this assessment was erased."}},
+    )
     async def assessment(
         assessment_id: Annotated[AssessmentId, Path()],
         caller: Annotated[Caller, guard(Scope.ASSESSMENTS_READ)],
@@ -121,7 +131,7 @@ def _enquiry_routes(router: APIRouter, guard: Guard, enquire: Enquire) -> None:
 
 
 def _learner_routes(router: APIRouter, guard: Guard, enquire: Enquire, erase: Erase) -> None:
-    @router.get("/learners")
+    @router.get("/learners", responses={404: {"description": "Nobody is known by it."}})
     async def find_learner(
         caller: Annotated[Caller, guard(Scope.ASSESSMENTS_READ)],
         reference: Annotated[

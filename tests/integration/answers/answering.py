@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared import errors, telemetry
 from shared.access import Caller, Scope
 from shared.http import Guard
+from shared.openapi import Problem
 
 SMALL_BYTES_MAX = 1_000
 CANARY = "canary-ada-lovelace"
@@ -100,6 +101,16 @@ def api(guard: Guard) -> APIRouter:
     async def guarded(caller: Annotated[Caller, guard(Scope.CREDENTIALS_READ)]) -> dict[str, str]:
         return {"tenant": caller.issuer_id}
 
+    reads = guard(Scope.CREDENTIALS_READ)
+
+    @router.get("/guarded-first", dependencies=[reads])
+    async def guarded_first(caller: Annotated[Caller, reads]) -> dict[str, str]:
+        return {"tenant": caller.issuer_id}
+
+    @router.get("/away/{thing_id}")
+    async def away(thing_id: str) -> None:
+        raise errors.Unavailable("Away.")
+
     @router.get("/things/{thing_id}")
     async def thing(thing_id: str) -> dict[str, str]:
         return {"thing": thing_id}
@@ -113,6 +124,6 @@ def problem_of(answer: httpx2.Response) -> dict[str, Any]:
     fields = answer.json()
     assert fields["status"] == answer.status_code
     assert fields["type"] == f"urn:microcred:problem:{fields['code']}"
-    assert fields["title"]
     assert isinstance(fields, dict)
+    Problem.model_validate(fields)
     return fields

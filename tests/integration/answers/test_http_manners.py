@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from shared import clock
-from shared.access import NewKey, Scope, keep_api_keys, new_key
+from shared.access import REFUSALS_BURST_MAX, NewKey, Scope, keep_api_keys, new_key
 from shared.app import application, listening
 from shared.contracts.issuers import ApiKeyCreated
 from shared.database import Database
@@ -53,21 +53,37 @@ async def a_key(issuer: Database) -> NewKey:
     return key
 
 
-async def test_a_guarded_route_wants_a_key_and_spends_its_rate(
-    client: httpx2.AsyncClient, issuer: Database
+@pytest.mark.parametrize("path", ["/issuer/guarded", "/issuer/guarded-first"])
+async def test_a_guarded_route_wants_a_key_and_spends_its_rate_once(
+    client: httpx2.AsyncClient, issuer: Database, path: str
 ) -> None:
-    assert problem_of(await client.get("/issuer/guarded"))["status"] == 401
+    assert problem_of(await client.get(path))["status"] == 401
     key, other = await a_key(issuer), await a_key(issuer)
-    answers = [
-        await client.get("/issuer/guarded", headers={"Authorization": f"Bearer {key.token}"})
-        for _ in range(4)
-    ]
+    answers = [await client.get(path, headers={"Authorization": f"Bearer {key.token}"}) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[0].json() == {"tenant": "acme"}
     assert int(answers[3].headers["retry-after"]) in {1, 2}
     assert problem_of(answers[3])["code"] == "too-many-requests"
-    others = await client.get("/issuer/guarded", headers={"Authorization": f"Bearer {other.token}"})
+    others = await client.get(path, headers={"Authorization": f"Bearer {other.token}"})
     assert others.status_code == 200
+
+
+async def test_one_who_tries_keys_is_told_to_wait_while_a_known_key_of_the_same_address_is_served(
+    client: httpx2.AsyncClient, issuer: Database
+) -> None:
+    known = {"Authorization": f"Bearer {(await a_key(issuer)).token}"}
+    assert (await client.get("/issuer/guarded", headers=known)).status_code == 200
+    answers = [
+        await client.get("/issuer/guarded", headers={"Authorization": f"Bearer {new_key().token}"})
+        for _ in range(3 * REFUSALS_BURST_MAX)
+    ]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[:REFUSALS_BURST_MAX] == [401] * REFUSALS_BURST_MAX
+    waiting = next(answer for answer in answers if answer.status_code == 429)
+    assert problem_of(waiting)["code"] == "too-many-requests"
+    assert waiting.headers["retry-after"]
+    assert (await client.get("/issuer/guarded", headers=known)).status_code == 200
+    assert (await client.get("/issuer/guarded")).status_code == 401
 
 
 async def test_live_and_ready_say_what_they_know(client: httpx2.AsyncClient, house: Running) -> None:

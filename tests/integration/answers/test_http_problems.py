@@ -72,6 +72,17 @@ async def test_a_bug_answers_500_and_neither_the_answer_nor_the_log_quotes_it(
     assert "trace-me" in logged
 
 
+async def test_what_is_not_served_is_logged_by_template_and_never_by_what_a_caller_chose(
+    client: httpx2.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with logging_as_a_service_does():
+        answer = await client.get(f"/issuer/away/{CANARY}")
+    assert problem_of(answer)["status"] == 503
+    logged = capsys.readouterr().err
+    assert CANARY not in logged
+    assert "issuer/away/{thing_id}" in logged
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
