@@ -1,8 +1,9 @@
 """The append-order experiment: why `append` takes a lock, kept for ever.
 
 A writer takes its position before it commits. A reader that polls `position > last` meanwhile passes the
-position by and never sees it: that is shown by hand, one interleaving that loses an event every time. Then
-eight writers do their worst through `append`, and a reader that polls just as plainly loses nothing.
+position by and never sees it: that is shown by hand, one interleaving that loses an event every time, and
+with eight writers at once, who commit in the worst order. Then eight writers do their worst through `append`,
+and a reader that polls just as plainly loses nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.conftest import Roles
 
 WRITERS = 8
 TRANSACTIONS_A_WRITER = 40
+ROUNDS_WITHOUT_LOCK = 20
 STREAMS = 12
 READ_EVENTS_MAX = 50
 META = Meta("operator:cli", "experiment")
@@ -72,6 +74,38 @@ async def test_plain_polling_without_the_lock_loses_an_event_for_ever(
     assert cursor > passed_by
     assert later == []
     assert stored == 2
+
+
+async def test_eight_writers_without_the_lock_lose_all_but_the_last_position_of_every_round(
+    assessor: Database, roles: Roles
+) -> None:
+    """All have taken their position before anyone commits, and the latest commits first: no luck is in it."""
+    search_path = {"search_path": "assessor"}
+    writers = [
+        await asyncpg.connect(roles.dsn("assessor"), server_settings=search_path) for _ in range(WRITERS)
+    ]
+    seen: list[int] = []
+    try:
+        async with assessor.connection() as reader:
+            for number in range(ROUNDS_WITHOUT_LOCK):
+                open_rounds = [writer.transaction() for writer in writers]
+                await asyncio.gather(*(each.start() for each in open_rounds))
+                positions = await asyncio.gather(
+                    *(insert_without_lock(each, f"learner-{number}-{i}") for i, each in enumerate(writers))
+                )
+                by_position = dict(zip(positions, open_rounds, strict=True))
+                for position in sorted(by_position, reverse=True):
+                    await by_position[position].commit()
+                    seen += [
+                        event.position
+                        for event in await read_after(reader, seen[-1] if seen else 0, READ_EVENTS_MAX)
+                    ]
+            stored = await reader.fetchval("SELECT count(*) FROM event")
+    finally:
+        for writer in writers:
+            await writer.close()
+    assert stored == WRITERS * ROUNDS_WITHOUT_LOCK
+    assert len(seen) == ROUNDS_WITHOUT_LOCK
 
 
 async def test_the_lock_makes_a_second_writer_take_its_position_after_the_firsts_commit(
