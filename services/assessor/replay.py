@@ -28,10 +28,10 @@ OWN: Final[tuple[type[Event], ...]] = (AssessmentSubmitted, LearnerErased)
 HEARD: Final[tuple[type[Event], ...]] = (AchievementPublished, ApiKeyCreated, ApiKeyRevoked)
 
 
-async def replay(settings: AssessorSettings) -> list[str]:
+async def replay(settings: AssessorSettings) -> str:
     """Empty the read models and fill them in one transaction; until it commits everyone sees the old ones.
 
-    Returns a line for the operator. Raises Unavailable where a database does not answer.
+    Returns a sentence for the operator. Raises Unavailable where a database does not answer.
     """
     own_dsn, log_dsn = settings.database_url, settings.bus_database_url
     async with (
@@ -48,7 +48,7 @@ async def replay(settings: AssessorSettings) -> list[str]:
         async for batch in _batches(heard, HEARD):
             await _keep(batch, session)
             events += len(batch)
-    return [f"assessor: attempts, achievements and API keys rebuilt from {events} events."]
+    return f"assessor: attempts, achievements and API keys rebuilt from {events} events."
 
 
 async def _keep(batch: Sequence[Recorded], session: Session) -> None:

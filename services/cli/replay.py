@@ -22,13 +22,12 @@ def replay(service: Service, data: Folder = None) -> None:
     It may run beside the services: writers wait until it is done. Mails and webhooks are never sent again:
     deliveries are not part of a read model.
     """
-    for line in run(_replay(service, data)):
-        console().print(line)
+    console().print(run(_replay(service, data)), soft_wrap=True)
 
 
-async def _replay(service: str, data: Path | None) -> list[str]:
+async def _replay(service: str, data: Path | None) -> str:
     if service not in SERVICES:
         raise Invalid("service-unknown", f"No service is called {service}; there are {', '.join(SERVICES)}.")
     module = importlib.import_module(f"{SERVICES[service]}.replay")
-    lines: list[str] = await module.replay(settings_from(service, environment_of(data)))
-    return lines
+    rebuilt: str = await module.replay(settings_from(service, environment_of(data)))
+    return rebuilt

@@ -22,10 +22,10 @@ READ_EVENTS_MAX: Final = 500
 READ: Final[tuple[type[Event], ...]] = (*REBUILT_FROM, ApiKeyCreated, ApiKeyRevoked)
 
 
-async def replay(settings: NotifierSettings) -> list[str]:
+async def replay(settings: NotifierSettings) -> str:
     """Empty the read models and fill them in one transaction, so that no courier ever sees half of one.
 
-    Returns a line for the operator. Raises Unavailable where a database does not answer.
+    Returns a sentence for the operator. Raises Unavailable where a database does not answer.
     """
     own_dsn, log_dsn = settings.database_url, settings.bus_database_url
     async with (
@@ -36,10 +36,7 @@ async def replay(settings: NotifierSettings) -> list[str]:
     ):
         await forget_all(session.connection)
         events = await _read_into(reader, session)
-    return [
-        f"notifier: credentials and API keys rebuilt from {events} events;"
-        " deliveries are not part of a replay."
-    ]
+    return f"notifier: credentials and API keys rebuilt from {events} events."
 
 
 async def _read_into(reader: Connection, session: Session) -> int:

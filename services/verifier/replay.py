@@ -17,25 +17,26 @@ from shared.service import Service, migrate_service, running
 REPLAY_WAIT_S = 3_600.0
 
 
-async def replay(settings: VerifierSettings) -> list[str]:
-    """Rebuild the verifier that `settings` describe; returns a line for each kind of thing it then holds."""
+async def replay(settings: VerifierSettings) -> str:
+    """Rebuild the verifier that `settings` describe; returns a sentence for the operator."""
     bus_dsn = settings.bus_database_url.get_secret_value()
     bus = LocalBus(await Database.open(bus_dsn, "bus_reader"))
-    counts = await rebuild(await build(settings), bus, REPLAY_WAIT_S)
-    return [f"{table.replace('_', ' ')}: {count}" for table, count in counts.items()]
+    events = await rebuild(await build(settings), bus, REPLAY_WAIT_S)
+    return f"verifier: status lists, issuers, public keys and API keys rebuilt from {events} events."
 
 
-async def rebuild(service: Service, bus: Bus, wait_s: float) -> dict[str, int]:
-    """Empty the read model, replay the log into it, and return how many rows each of its tables has then.
+async def rebuild(service: Service, bus: Bus, wait_s: float) -> int:
+    """Empty the read model, replay the log into it, and return how many events it was made of.
 
     Safe beside a running verifier: its lanes are fenced and join in from zero. Until the end a credential may
     be judged `unknown` for want of its list. Closes the service's database and the bus. Raises TimeoutError
     if the replay takes longer than `wait_s` seconds.
     """
+    lanes = [lane.name for lane in service.subscriptions]
     await migrate_service(service)
     async with service.database.session() as session:
-        await store.forget_all(session.connection, [lane.name for lane in service.subscriptions])
+        await store.forget_all(session.connection, lanes)
     async with running([service], bus) as house:
         await house.settled(wait_s)
         async with service.database.connection() as connection:
-            return await store.counts(connection)
+            return await store.events_taken(connection, lanes)

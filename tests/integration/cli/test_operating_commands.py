@@ -170,7 +170,7 @@ def test_every_service_is_replayed_beside_the_world_at_work(served: Served) -> N
     for service in SERVICES:
         replayed = served.run("replay", service)
         assert replayed.returncode == 0, replayed.stderr
-        assert replayed.stdout.strip()
+        assert replayed.stdout.startswith(f"{service}: ")
     assert "riverside-college" in served.run("issuers", "list").stdout
     token = (served.data / "development-key").read_text().strip()
     assert known_everywhere(served, token, True)

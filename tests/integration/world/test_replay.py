@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 import asyncpg
@@ -77,7 +78,8 @@ async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(
                 assert before[f"{service}.{table}"], "a table that was never filled proves nothing"
             await connection.execute(f"TRUNCATE {', '.join(f'{service}.{table}' for table in tables)}")
             module = importlib.import_module(f"{SERVICES[service]}.replay")
-            assert await module.replay(stage.world.settings[service])
+            said = await module.replay(stage.world.settings[service])
+            assert re.fullmatch(rf"{service}: .+ rebuilt from [1-9]\d* events\.", said)
         await stage.settled()
         after = await rows(connection)
     finally:
