@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import pydantic
 import typer
 
 from services.cli.running import Folder, console, database_of, run, service_settings, table
-from services.issuer.handlers.tenants import IssuerView, create_issuer, list_issuers
+from services.issuer.domain import profile_of
+from services.issuer.handlers.tenants import IssuerView, create_issuer, list_issuers, publish_profile
 from services.issuer.settings import IssuerSettings
-from shared.contracts.issuers import IssuerProfile
-from shared.errors import Invalid
-from shared.refusals import reasons_of
 
 app = typer.Typer(help="Tenants: who issues credentials here.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -38,6 +35,28 @@ def create(
     console().print(f"{done} {view.slug}, {view.did}", soft_wrap=True)
 
 
+@app.command("update")
+def update(
+    slug: Annotated[str, typer.Argument(help="The issuer's slug.")],
+    name: Annotated[str | None, typer.Option(help="Its name.", show_default=False)] = None,
+    url: Annotated[str | None, typer.Option(help="Its website.", show_default=False)] = None,
+    email: Annotated[str | None, typer.Option(help="Where people reach it.", show_default=False)] = None,
+    description: Annotated[str | None, typer.Option(help="What it is.", show_default=False)] = None,
+    country: Annotated[str | None, typer.Option(help="Two letters, such as IE.", show_default=False)] = None,
+    data: Folder = None,
+) -> None:
+    """Publish a new version of an issuer's profile. What is not given stays as it is; '' takes it away.
+
+    Credentials issued before keep the profile that they were issued under. The same again changes nothing.
+    """
+    fields = {"name": name, "url": url, "email": email, "description": description, "country": country}
+    changes = {field: value or None for field, value in fields.items() if value is not None}
+    if not changes:
+        raise typer.BadParameter("Nothing to change: give at least one of --name, --url, --email, …")
+    view = run(_update(slug, changes, data))
+    console().print(f"{view.slug} shows version {view.profile_version} of its profile.", soft_wrap=True)
+
+
 @app.command("list")
 def show_all(data: Folder = None) -> None:
     """List the issuers."""
@@ -48,15 +67,15 @@ def show_all(data: Folder = None) -> None:
 
 
 async def _create(slug: str, fields: dict[str, str | None], data: Path | None) -> IssuerView:
-    try:
-        profile = IssuerProfile.model_validate(fields)
-    except pydantic.ValidationError as refusal:
-        raise Invalid(
-            "profile-invalid", "This profile cannot be published.", reasons_of(refusal.errors())
-        ) from None
+    profile = profile_of(fields)
     settings = service_settings("issuer", IssuerSettings, data)
     async with database_of("issuer", data) as database:
         return await create_issuer(database, settings, slug, profile)
+
+
+async def _update(slug: str, changes: dict[str, str | None], data: Path | None) -> IssuerView:
+    async with database_of("issuer", data) as database:
+        return await publish_profile(database, slug, changes)
 
 
 async def _list(data: Path | None) -> list[IssuerView]:

@@ -6,9 +6,11 @@ redelivered record and a replay stay quiet. Times, ids, secrets and indexes are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from pydantic import ValidationError
 
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished, SecondPass
 from shared.contracts.assessments import AssessmentPassed
@@ -26,6 +28,7 @@ from shared.contracts.event import Event
 from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked, IssuerProfile, IssuerPublished
 from shared.contracts.status_lists import StatusListPublished
 from shared.errors import Conflict, Invalid, NotFound
+from shared.refusals import reasons_of
 
 CredentialEvent = CredentialIssued | CredentialSigned | CredentialRevoked
 
@@ -246,6 +249,15 @@ def _contradictions(definition: AchievementDefinition) -> list[str]:
     return found
 
 
+def profile_of(fields: Mapping[str, object]) -> IssuerProfile:
+    """The profile that `fields` describe. Raises Invalid('profile-invalid') with a reason for each fault."""
+    try:
+        return IssuerProfile.model_validate(fields)
+    except ValidationError as refusal:
+        reasons = reasons_of(refusal.errors())
+        raise Invalid("profile-invalid", "This profile cannot be published.", reasons) from None
+
+
 def decide_create_issuer(
     existing: IssuerPublished | None, slug: str, did: str, profile: IssuerProfile, at: datetime
 ) -> list[IssuerPublished]:
@@ -256,15 +268,23 @@ def decide_create_issuer(
         ]
     if existing.profile == profile:
         return []
-    raise Conflict("issuer-exists", "An issuer with this slug and another profile exists.")
+    raise Conflict(
+        "issuer-exists",
+        "An issuer with this slug and another profile exists;"
+        f" 'microcred issuers update {slug}' publishes a new version of its profile.",
+    )
 
 
 def decide_publish_profile(
-    newest: IssuerPublished | None, profile: IssuerProfile, at: datetime
+    newest: IssuerPublished | None, changes: Mapping[str, str | None], at: datetime
 ) -> list[IssuerPublished]:
-    """The next version of a profile; nothing if nothing changed. Raises NotFound for an unknown issuer."""
+    """The next version of a profile, in which `changes` names fields and new values; None takes one away.
+
+    Nothing if nothing changed. Raises NotFound for an unknown issuer, and Invalid('profile-invalid').
+    """
     if newest is None:
         raise NotFound("issuer-unknown", "There is no such issuer.")
+    profile = profile_of({**newest.profile.model_dump(), **changes})
     if newest.profile == profile:
         return []
     version = newest.profile_version + 1

@@ -14,6 +14,7 @@ from services.issuer.handlers.forget import Forget
 from services.issuer.handlers.issue import Issue
 from services.issuer.handlers.pages import Pages
 from services.issuer.handlers.proving import Prover, SigningKeys
+from services.issuer.handlers.public_address import unchanged_public_url
 from services.issuer.handlers.rendering import Rendering
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.sign import Sign
@@ -97,5 +98,5 @@ async def build(
             api_key_subscription(NAME),
         ),
         loops=(Loop("issuer.refresh_lists", refreshing.run, refreshing.pending),),
-        resources=(vault, workers),
+        resources=(vault, unchanged_public_url(database, settings.public_url), workers),
     )

@@ -1,7 +1,7 @@
 """Every SQL statement over the issuer's own tables, save the projections' writes. Each takes the tenant.
 
-The two exceptions are the public addresses of credentials and achievements, which name no tenant: there the
-unguessable id is the key, and the row tells whose it is.
+Exceptions are the public addresses of credentials and achievements, which name no tenant: there the
+unguessable id is the key, and the row tells whose it is; and the installation's own address, which is one.
 """
 
 from __future__ import annotations
@@ -57,6 +57,18 @@ class CredentialRow:
     signed_at: datetime | None
     revoked_at: datetime | None
     revocation_reason: str | None
+
+
+async def keep_public_url(connection: Connection, public_url: str) -> None:
+    """Record the address of this installation, unless one is recorded."""
+    await connection.execute(
+        "INSERT INTO installation (public_url) VALUES ($1) ON CONFLICT DO NOTHING", public_url
+    )
+
+
+async def public_url(connection: Connection) -> str | None:
+    """Return the recorded address of this installation; None before the first tenant."""
+    return _text(await connection.fetchval("SELECT public_url FROM installation"))
 
 
 async def insert_tenant(connection: Connection, issuer_id: str, wrapped_secret: bytes) -> None:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.handlers.proving import SigningKeys, proving_here
+from services.issuer.handlers.public_address import keep_public_url
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.status_lists import ListTerms, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets, list_id
@@ -67,7 +68,8 @@ async def create_issuer(
 ) -> IssuerView:
     """Make a tenant; the same slug and profile again answer with what is there.
 
-    Raises Conflict for a slug with another profile, and Invalid for a slug that is none.
+    The first tenant fixes PUBLIC_URL for ever. Raises Conflict for a slug with another profile or another
+    PUBLIC_URL than the first tenant's, and Invalid for a slug that is none.
     """
     _check_slug(slug)
     master_key = MasterKey.from_file(settings.master_key_file)
@@ -82,6 +84,7 @@ async def create_issuer(
     lists = StatusLists(terms, proving_here(suites), SigningKeys(master_key))
     meta = Meta(actor, str(clock.ordered_uuid()))
     async with database.session() as session:
+        await keep_public_url(session.connection, settings.public_url)
         history = await _profiles(session, slug)
         existing = history[-1] if history else None
         events = domain.decide_create_issuer(existing, slug, key.did, profile, session.at)
@@ -109,18 +112,20 @@ async def list_issuers(database: Database) -> list[IssuerView]:
 
 
 async def publish_profile(
-    database: Database, slug: str, profile: IssuerProfile, *, actor: str = OPERATOR
+    database: Database, slug: str, changes: Mapping[str, str | None], *, actor: str = OPERATOR
 ) -> IssuerView:
     """Show a new version of a tenant's profile; credentials issued before keep theirs.
 
-    Raises NotFound for an unknown slug.
+    `changes` names fields of IssuerProfile and their new values, None to take one away; the others stay as
+    they are, and nothing new is published where nothing changes. Raises NotFound for an unknown slug, and
+    Invalid for a profile that cannot be.
     """
 
     async def command() -> IssuerView:
         async with database.session() as session:
             history = await _profiles(session, slug)
             newest = history[-1] if history else None
-            events = domain.decide_publish_profile(newest, profile, session.at)
+            events = domain.decide_publish_profile(newest, changes, session.at)
             meta = Meta(actor, str(clock.ordered_uuid()))
             stream = f"{IssuerPublished.STREAM}-{slug}"
             appends = [Append(slug, stream, len(history), tuple(events), meta)] if events else []

@@ -113,6 +113,7 @@ async def test_no_table_of_the_issuer_holds_a_learners_name_or_email(desk: Desk)
 
 async def test_every_table_of_the_issuer_carries_the_tenant(desk: Desk) -> None:
     shared = {"cursor", "inbox", "dead_letter", "migration"}
+    of_the_installation = {"installation"}
     async with desk.database() as database, database.connection() as connection:
         rows = await connection.fetch(
             "SELECT t.table_name, bool_or(c.column_name = 'issuer_id') AS carries"
@@ -120,4 +121,4 @@ async def test_every_table_of_the_issuer_carries_the_tenant(desk: Desk) -> None:
             " JOIN information_schema.columns c USING (table_schema, table_name)"
             " WHERE table_schema = 'issuer' GROUP BY 1"
         )
-    assert {row["table_name"] for row in rows if not row["carries"]} == shared
+    assert {row["table_name"] for row in rows if not row["carries"]} == shared | of_the_installation
