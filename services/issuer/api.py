@@ -33,6 +33,7 @@ from shared.errors import NotFound
 from shared.eventstore import Meta
 from shared.http import Guard
 from shared.media_types import preferred
+from shared.public_route import PublicRoute
 
 CREDENTIAL_TYPES = (
     "application/vc+ld+json",  # Open Badges 3.0 section 7 (web resource)
@@ -246,7 +247,7 @@ def _credential_routes(
 
 def public_routes(pages: Pages) -> APIRouter:
     """The addresses that stand in signed documents; mounted at the root, open to everyone."""
-    router = APIRouter(tags=["documents"])
+    router = APIRouter(tags=["documents"], route_class=PublicRoute)
     Accept = Annotated[str, Header(include_in_schema=False)]
 
     @router.get("/issuers/{slug}")

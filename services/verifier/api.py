@@ -23,6 +23,7 @@ from shared.http import client_of
 from shared.limits import RateLimit
 from shared.media_types import preferred
 from shared.proofs.strictjson import DOCUMENT_BYTES_MAX
+from shared.public_route import PublicRoute
 
 # Plain JSON unless another is asked for by name: clients that parse by media type, the W3C conformance suite
 # among them, do not take `application/vc` for JSON.
@@ -98,7 +99,7 @@ def routes(verify: Verify, limit: RateLimit) -> APIRouter:
 
 def public_routes(database: Database) -> APIRouter:
     """Routes at the root: the addresses that stand in credentials."""
-    router = APIRouter(tags=["status lists"])
+    router = APIRouter(tags=["status lists"], route_class=PublicRoute)
 
     @router.get(
         "/status/{list_id}",
@@ -123,7 +124,6 @@ def public_routes(database: Database) -> APIRouter:
             "ETag": etag,
             "Cache-Control": f"public, max-age={_max_age_s(row)}",
             "Vary": "Accept",
-            "Access-Control-Allow-Origin": "*",
         }
         if if_none_match is not None and _names(if_none_match, etag):
             return Response(status_code=304, headers=headers)

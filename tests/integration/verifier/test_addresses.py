@@ -72,6 +72,19 @@ async def test_a_list_without_ttl_has_the_default_age(house: Running, client: As
     assert (await client.get(PATH)).headers["cache-control"] == "public, max-age=300"
 
 
+async def test_a_list_is_asked_for_with_head_as_with_get(client: AsyncClient, listed: str) -> None:
+    for path in (PATH, "/status/nothing"):
+        asked, told = await client.get(path), await client.head(path)
+        assert told.status_code == asked.status_code
+        for name in ("etag", "content-type", "content-length", "cache-control"):
+            assert told.headers.get(name) == asked.headers.get(name)
+        assert told.headers.get_list("access-control-allow-origin") == ["*"]
+    etag = (await client.head(PATH)).headers["etag"]
+    assert (await client.head(PATH, headers={"If-None-Match": etag})).status_code == 304
+    refused = await client.delete(PATH)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
 async def test_a_list_that_is_not_there_is_404(client: AsyncClient) -> None:
     for list_id in (LIST_ID, "x", "%00", "%ff", "a" * 300):
         answer = await client.get(f"/status/{list_id}")

@@ -1,0 +1,33 @@
+"""The addresses that stand in signed documents, as every reader needs them: one route class for all services.
+
+Such an address answers HEAD like GET without the body (RFC 9110 §9.1 and §9.3.2), and lets the scripts of
+any site read its answer, refusals included (`Access-Control-Allow-Origin`, Fetch standard §3.3.3): a verifier
+in a browser must be able to tell "erased" from "no network". Nothing here depends on who asks, so there is
+nothing that another site could borrow. Refused: every other method, with the two that there are.
+"""
+
+from __future__ import annotations
+
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
+
+METHODS = ("GET", "HEAD")
+ANY_SITE = (b"access-control-allow-origin", b"*")
+
+
+class PublicRoute(APIRoute):
+    """A route that is declared as GET alone; give it as `route_class` to the router of public addresses."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Routing hands over whatever has this path and that no other route answers, by any method.
+        if scope["method"] not in METHODS:
+            raise HTTPException(405, headers={"Allow": ", ".join(METHODS)})
+
+        async def send_to_any_site(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], ANY_SITE]
+            await send(message)
+
+        # The server, not the route, leaves out the body of an answer to HEAD.
+        await super().handle({**scope, "method": "GET"}, receive, send_to_any_site)
