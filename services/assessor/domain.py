@@ -7,7 +7,7 @@ learner was forgotten it is gone. A learner may try an achievement as often as t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -91,6 +91,22 @@ def check_time(assessed_at: datetime, at: datetime) -> None:
     """Refuse an assessment of the future, allowing for clocks that differ by CLOCK_SKEW_MAX."""
     if assessed_at > at + CLOCK_SKEW_MAX:
         raise Invalid("assessed-in-future", "assessed_at lies in the future.")
+
+
+def check_evidence(evidence: Sequence[SealedEvidence], public_url: str) -> None:
+    """Refuse links to addresses of this installation, which begin with `public_url`.
+
+    The credential names them itself (its own, the achievement's, the issuer's). An evidence's id is its link,
+    and two objects of one id are not signed: what is taken here would be a credential that never comes.
+    """
+    own = (f"{public_url}/", f"{public_url}?", f"{public_url}#")
+    reasons = tuple(
+        f"evidence.{place}.url is an address of this installation"
+        for place, link in enumerate(evidence)
+        if link.url == public_url or link.url.startswith(own)
+    )
+    if reasons:
+        raise Invalid("evidence-refused", "Evidence is a link to what lies elsewhere.", reasons)
 
 
 def unknown_achievement(

@@ -39,7 +39,8 @@ async def build(settings: AssessorSettings) -> Service:
         settings.database_url.get_secret_value(), NAME, settings.database_connections_max
     )
     keys, references = LearnerKeyOwner(master_key), References(master_key)
-    submissions: Batcher[Submission, Answer] = Batcher(Submit(database, keys, references).flush)
+    submit = Submit(database, keys, references, settings.public_url)
+    submissions: Batcher[Submission, Answer] = Batcher(submit.flush)
     rate = RateLimit(settings.requests_per_second_max, settings.requests_burst_max)
     return Service(
         name=NAME,

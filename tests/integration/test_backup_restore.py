@@ -136,7 +136,7 @@ class Assessor:
     def __init__(self, database: Database, reader: Database) -> None:
         keys, references = LearnerKeyOwner(MASTER_KEY), References(MASTER_KEY)
         self.database = database
-        self.submissions = Submit(database, keys, references)
+        self.submissions = Submit(database, keys, references, "https://credentials.example.edu")
         self.enquiries = Enquire(database, keys, references)
         self.erasures = Erase(database, keys)
         self.keys = LearnerKeys(reader, MASTER_KEY)

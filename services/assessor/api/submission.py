@@ -76,7 +76,7 @@ class Learner(Part):
 
 
 class Evidence(Part):
-    """A link to what the learner made or did."""
+    """A link to what the learner made or did; not to an address of this installation."""
 
     url: Url
     name: Line | None = None

@@ -58,12 +58,16 @@ def stream_of(command: SubmitAssessment) -> StreamKey:
 
 
 async def fetch(
-    commands: Sequence[SubmitAssessment], session: Session, keys: LearnerKeyOwner, references: References
+    commands: Sequence[SubmitAssessment],
+    session: Session,
+    keys: LearnerKeyOwner,
+    references: References,
+    public_url: str,
 ) -> Known:
     """Fetch what `commands` need and map their learners. Raises StaleStream to be called again."""
     history = await session.load(stream_of(command) for command in commands)
     states = {key: domain.replay(item.event for item in past) for key, past in history.items()}
-    known = Known(states, await _prospects(commands, states, session, references))
+    known = Known(states, await _prospects(commands, states, session, references, public_url))
     met_before = await _map_learners(commands, known, session, keys)
     await _count_attempts(commands, known, met_before, session)
     return known
@@ -74,6 +78,7 @@ async def _prospects(
     states: Mapping[StreamKey, Assessment],
     session: Session,
     references: References,
+    public_url: str,
 ) -> dict[int, Prospect]:
     new = {
         place: command
@@ -84,7 +89,7 @@ async def _prospects(
     found = await store.achievements(session.connection, wanted) if wanted else {}
     bars = {key: _bar_or_newest(key, achievement) for key, achievement in found.items()}
     return {
-        place: _prospect(command, bars[_achievement_of(command)], session.at, references)
+        place: _prospect(command, bars[_achievement_of(command)], session.at, references, public_url)
         for place, command in new.items()
     }
 
@@ -100,13 +105,14 @@ def _bar_or_newest(key: AchievementKey, known: KnownAchievement) -> Bar | int | 
 
 
 def _prospect(
-    command: SubmitAssessment, bar: Bar | int | None, at: datetime, references: References
+    command: SubmitAssessment, bar: Bar | int | None, at: datetime, references: References, public_url: str
 ) -> Prospect:
     if not isinstance(bar, Bar):
         made_at = clock.uuid7_instant(UUID(command.achievement_id))
         return domain.unknown_achievement(command.achievement_version, bar, made_at, at)
     try:
         domain.check_time(command.assessed_at, at)
+        domain.check_evidence(command.evidence, public_url)
         judgement = scoring.judge(bar, command.results)
     except Rejected as refusal:
         return refusal

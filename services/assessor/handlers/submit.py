@@ -34,12 +34,15 @@ SUBMISSIONS = prometheus_client.Counter(
 
 
 class Submit:
-    """Takes batches of submissions, of any tenants."""
+    """Takes batches of submissions, of any tenants. `public_url` is this installation's own address."""
 
-    def __init__(self, database: Database, keys: LearnerKeyOwner, references: References) -> None:
+    def __init__(
+        self, database: Database, keys: LearnerKeyOwner, references: References, public_url: str
+    ) -> None:
         self._database = database
         self._keys = keys
         self._references = references
+        self._public_url = public_url
 
     async def flush(self, batch: Sequence[Submission]) -> list[Answer | MicrocredError]:
         """Take a batch in a transaction of its own; answers stand in its order, and only after the commit."""
@@ -52,7 +55,7 @@ class Submit:
     async def submit(self, batch: Sequence[Submission], session: Session) -> list[Answer | MicrocredError]:
         """Decide on each submission and append what was decided. Raises StaleStream to be called again."""
         commands = [submission.command for submission in batch]
-        known = await fetch(commands, session, self._keys, self._references)
+        known = await fetch(commands, session, self._keys, self._references, self._public_url)
         answers: list[Answer | MicrocredError] = []
         appends: list[Append] = []
         for place, submission in enumerate(batch):

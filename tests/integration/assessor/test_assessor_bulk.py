@@ -214,7 +214,8 @@ async def test_a_big_bulk_of_one_tenant_delays_another_tenants_single_by_two_bat
     world: Any, body: Any
 ) -> None:
     """Counts flushes between the single's arrival and its answer, while the bulk keeps the queue full."""
-    submit = Submit(world.service.database, LearnerKeyOwner(world.master_key), References(world.master_key))
+    keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
+    submit = Submit(world.service.database, keys, references, world.settings.public_url)
     flushes = 0
     bulk_is_under_way = asyncio.Event()
 

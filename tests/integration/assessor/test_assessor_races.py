@@ -45,7 +45,7 @@ async def race(world: Any, roles: Any, sides: list[list[Submission]]) -> list[An
     async def side(commands: list[Submission]) -> list[Any]:
         async with await Database.open(roles.dsn("assessor"), "assessor") as database:
             key = world.master_key
-            submit = Submit(database, LearnerKeyOwner(key), References(key))
+            submit = Submit(database, LearnerKeyOwner(key), References(key), world.settings.public_url)
             async with Batcher[Submission, Answer](submit.flush, BATCH) as batcher:
                 asked = (batcher.ask(ALPHA, command) for command in commands)
                 return await asyncio.gather(*asked, return_exceptions=True)
@@ -129,7 +129,7 @@ async def test_erasing_waits_for_a_submission_that_holds_the_learner(world: Any,
     keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
     again = submission(body, 2, 1).command
     async with world.service.database.session() as session:
-        found = await fetch([again], session, keys, references)
+        found = await fetch([again], session, keys, references, world.settings.public_url)
         assert set(found.learners.values()) == {said["learner_id"]}
         erasing = asyncio.create_task(world.ask("DELETE", f"/learners/{said['learner_id']}"))
         await until_waiting(world, 1)
@@ -138,7 +138,8 @@ async def test_erasing_waits_for_a_submission_that_holds_the_learner(world: Any,
 
 
 async def test_a_batch_of_500_costs_no_more_statements_than_one_of_5(world: Any, body: Any) -> None:
-    submit = Submit(world.service.database, LearnerKeyOwner(world.master_key), References(world.master_key))
+    keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
+    submit = Submit(world.service.database, keys, references, world.settings.public_url)
 
     async def statements(first: int, last: int) -> list[str]:
         seen: list[str] = []

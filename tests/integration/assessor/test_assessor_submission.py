@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -235,3 +236,25 @@ async def test_outcomes_are_counted_and_metrics_name_nobody(world: Any, body: An
 async def test_an_empty_bulk_body_has_an_empty_answer(world: Any) -> None:
     assert await world.bulk(b"") == []
     assert await world.bulk(b"\n\n", kind="text/csv") == []
+
+
+async def test_evidence_at_an_address_of_this_installation_is_refused_by_its_place(
+    world: Any, body: Any
+) -> None:
+    """The credential names these addresses itself, and would never be signed."""
+    own = world.settings.public_url
+    links = [own, "https://portfolio.example.org/1", f"{own}/achievements/x/1", f"{own}#a", f"{own}?b"]
+    evidence = [{"url": link} for link in links]
+    refused = await world.submit(body(evidence=evidence))
+    assert (refused.status_code, refused.json()["code"]) == (422, "evidence-refused")
+    assert refused.json()["reasons"] == [
+        f"evidence.{place}.url is an address of this installation" for place in (0, 2, 3, 4)
+    ]
+    assert own not in refused.text
+    assert await world.log() == []
+    rows = [json.dumps(body(1, evidence=evidence)), json.dumps(body(2))]
+    first, second = await world.bulk("\n".join(rows).encode())
+    assert (first["outcome"], first["problem"]["code"]) == ("rejected", "evidence-refused")
+    assert second["outcome"] == "passed"
+    nearby = await world.submit(body(3, evidence=[{"url": f"{own}0/achievements"}]))
+    assert nearby.status_code == 201
