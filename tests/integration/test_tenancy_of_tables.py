@@ -22,6 +22,7 @@ TENANTLESS_TABLES = {
     "inbox": "an event id belongs to one event, and that to one tenant; consumers serve all tenants",
     "cursor": "how far a consumer has read the logs of all tenants",
     "migration": "a schema's version; every tenant lives in the same schema",
+    "installation": "the one address under which all tenants' documents were signed",
 }
 TENANTLESS_KEYS = {
     "event (position)": "one order of the whole log, by which consumers read it",
@@ -29,6 +30,7 @@ TENANTLESS_KEYS = {
     "inbox (consumer, event_id)": "as for the table",
     "cursor (name)": "as for the table",
     "migration (name)": "as for the table",
+    "installation (only_row)": "as for the table",
     "api_key (prefix)": "the prefix is how a request's key is found: the tenant is what the row tells",
 }
 

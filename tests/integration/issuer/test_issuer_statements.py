@@ -112,7 +112,7 @@ async def test_no_table_of_the_issuer_holds_a_learners_name_or_email(desk: Desk)
 
 
 async def test_every_table_of_the_issuer_carries_the_tenant(desk: Desk) -> None:
-    shared = {"cursor", "inbox", "dead_letter", "migration"}
+    shared = {"cursor", "inbox", "migration"}
     of_the_installation = {"installation"}
     async with desk.database() as database, database.connection() as connection:
         rows = await connection.fetch(
