@@ -5,11 +5,13 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import re
 from typing import Any
 
 from standardwebhooks.webhooks import Webhook
 
 from services.receivers import PartnerEndpoint
+from shared import telemetry
 
 
 async def test_a_signed_and_a_revoked_credential_are_each_told_once_by_mail_and_by_webhook(
@@ -48,6 +50,13 @@ async def test_a_signed_and_a_revoked_credential_are_each_told_once_by_mail_and_
     rows = await town.feed.rows("state, attempts, last_reason")
     assert rows == [{"state": "sent", "attempts": 1, "last_reason": None}] * 4
     assert sorted(await town.feed.told()) == ["requested"] * 4 + ["sent"] * 4
+    journeys = {
+        sample.labels["journey"]
+        for metric in telemetry.END_TO_END_SECONDS.collect()
+        for sample in metric.samples
+    }
+    assert {"signed-to-told", "revoked-to-told"} <= journeys
+    assert {each for each in journeys if not re.fullmatch("[a-z]+-to-[a-z]+", each)} == set()
 
 
 async def test_a_webhook_carries_nothing_about_the_learner(town: Any, partner: PartnerEndpoint) -> None:
