@@ -26,7 +26,6 @@ TENANTLESS_TABLES = {
 }
 TENANTLESS_KEYS = {
     "event (position)": "one order of the whole log, by which consumers read it",
-    "event (id)": "a UUID of one tenant's event, and of no other anywhere: what the inbox goes by",
     "inbox (consumer, event_id)": "as for the table",
     "cursor (name)": "as for the table",
     "migration (name)": "as for the table",
