@@ -174,10 +174,11 @@ class Consumer:
     async def _attempt(self, records: Sequence[Record]) -> None:
         wanted = [record for record in records if codec.event_type(record) in self._types]
         decoded = [codec.decode(record) for record in wanted]
-        prepare = self.subscription.prepare
-        prepared = await prepare(decoded) if prepare is not None and decoded else None
+        waiting, prepared = await self._prepare(decoded)
         async with self._database.session() as session:
             parked = await self._park(session, wanted, decoded)
+            if waiting - parked:
+                raise StaleStream("A key was requeued while its later records stood aside: prepare again.")
             open_to_us = [event for event in decoded if event.key not in parked]
             fresh = await self._claim(session, open_to_us)
             if fresh:
@@ -186,6 +187,20 @@ class Consumer:
         self._count(records=len(records), wanted=len(wanted), open_to_us=len(open_to_us), fresh=len(fresh))
         self.health.progressed_at = time.monotonic()
         self.health.unavailable_since = None
+
+    async def _prepare(self, events: Sequence[Recorded]) -> tuple[set[str], Any]:
+        """Prepare the events of keys that do not wait; returns the keys that do, and what was prepared.
+
+        A record that is to be parked is not prepared: what fails in it must wait behind what failed before it.
+        """
+        prepare = self.subscription.prepare
+        if prepare is None or not events:
+            return set(), None
+        async with self._database.connection() as connection:
+            keys = [event.key for event in events]
+            waiting = await dead_letters.waiting_keys(connection, self.name, keys)
+        ready = [event for event in events if event.key not in waiting]
+        return waiting, await prepare(ready) if ready else None
 
     def _count(self, records: int, wanted: int, open_to_us: int, fresh: int) -> None:
         outcomes = {

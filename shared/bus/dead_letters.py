@@ -66,6 +66,11 @@ class DeadLetter:
     value: bytes
 
 
+async def waiting_keys(connection: Connection, consumer: str, keys: Iterable[str]) -> set[str]:
+    """Return those of `keys` that have an open row at this moment; nothing is locked."""
+    return {row["key"] for row in await connection.fetch(OPEN_KEYS, consumer, sorted(set(keys)))}
+
+
 async def parked_keys(connection: Connection, consumer: str, keys: Iterable[str]) -> set[str]:
     """Return those of `keys` that must wait behind an open row, after waiting for a requeue in progress."""
     wanted = sorted(set(keys))

@@ -211,3 +211,21 @@ async def test_an_undecodable_letter_fails_its_requeue_and_stays(rig: Rig) -> No
 
         await until(answered)
     assert await rig.letters() == [("bad", "buried")]
+
+
+async def test_what_is_to_be_parked_is_not_prepared(rig: Rig) -> None:
+    """Else what fails in preparing would be buried, one by one, where it only had to wait."""
+    prepared: list[int] = []
+
+    async def prepare(batch: Sequence[Recorded]) -> None:
+        prepared.extend(number(recorded) for recorded in batch)
+
+    await rig.tell("bad")
+    async with rig.running(rig.member(spoil=Fault(1), prepare=prepare)):
+        await rig.has_letters(1)
+        seen = len(prepared)
+        await rig.tell("bad", "a")
+        await rig.has_letters(2)
+        await rig.has_effects(1)
+    assert prepared[seen:] == [3]
+    assert await rig.letters() == [("bad", "buried"), ("bad", "parked")]
