@@ -191,7 +191,7 @@ class Consumer:
     async def _prepare(self, events: Sequence[Recorded]) -> tuple[set[str], Any]:
         """Prepare the events of keys that do not wait; returns the keys that do, and what was prepared.
 
-        A record that is to be parked is not prepared: what fails in it must wait behind what failed before it.
+        A record that is to be parked is not prepared: what fails in it must wait behind what failed before.
         """
         prepare = self.subscription.prepare
         if prepare is None or not events:
