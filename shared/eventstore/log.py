@@ -34,8 +34,8 @@ StreamKey = tuple[str, str]
 class Meta:
     """Who caused an event, and in the course of what.
 
-    `actor` is `api-key:{prefix}`, `operator:cli` or `consumer:{name}`; `correlation` ties together all that
-    follows from one request; `causation` is the id of the event that led here, if one did.
+    `actor` is `api-key:{prefix}`, `operator:cli`, `consumer:{lane}` or `loop:{name}`; `correlation` ties
+    together all that follows from one request; `causation` is the id of the event that led here, if one did.
     """
 
     actor: str

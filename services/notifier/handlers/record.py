@@ -25,7 +25,7 @@ from shared.contracts.notifications import NotificationGaveUp, NotificationSent
 from shared.database import Database
 from shared.eventstore import Append, Meta, Recorded, Session
 
-ACTOR: Final = "consumer:notifier.courier"
+ACTOR: Final = "loop:notifier.courier"
 STREAM: Final = "notification-"
 
 ATTEMPTS = Counter("microcred_delivery_attempts_total", "Attempts by what became of them", ["outcome"])

@@ -1,0 +1,150 @@
+"""One request can be followed through every service: in their logs of events, and in what they say."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, redirect_stderr
+
+import httpx2
+import structlog
+
+from services.demo.sample import KEY_FILE
+from shared.clock import ordered_uuid
+from shared.eventstore import Recorded
+from shared.eventstore.log import read_after
+from shared.telemetry import configure_logging
+from tests.integration.world.conftest import Stage
+
+PRODUCERS = ("assessor", "issuer", "notifier")
+EVENTS_MAX = 10_000
+ACTOR = re.compile(r"(?:operator:cli|(api-key|consumer|loop):([a-z0-9._-]+))")
+LED_TO = {
+    ("assessment.submitted.v1", None),
+    ("assessment.passed.v1", None),
+    ("credential.issued.v1", "assessment.passed.v1"),
+    ("credential.signed.v1", "credential.issued.v1"),
+    ("credential.revoked.v1", None),
+    ("status-list.published.v1", "credential.revoked.v1"),
+    ("notification.requested.v1", "credential.signed.v1"),
+    ("notification.requested.v1", "credential.revoked.v1"),
+    ("notification.sent.v1", "notification.requested.v1"),
+    ("learner.erased.v1", None),
+}
+"""Every event that three requests lead to, and the one that each was caused by."""
+
+
+@contextmanager
+def logging_as_in_production() -> Iterator[io.StringIO]:
+    """Log JSON lines as a service's process does, into what is yielded."""
+    root = logging.getLogger()
+    kept, handlers, level = structlog.get_config(), root.handlers[:], root.level
+    with redirect_stderr(io.StringIO()) as said:
+        configure_logging("INFO")
+        try:
+            yield said
+        finally:
+            structlog.configure(**kept)
+            root.handlers[:] = handlers
+            root.setLevel(level)
+
+
+@asynccontextmanager
+async def provider_of(stage: Stage, correlation: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """Speak HTTP with the stage's key, naming a correlation of our own."""
+    headers = {"Authorization": f"Bearer {token_of(stage)}", "X-Correlation-Id": correlation}
+    async with httpx2.AsyncClient(base_url=stage.world.address, headers=headers, trust_env=False) as http:
+        yield http
+
+
+def token_of(stage: Stage) -> str:
+    return (stage.world.folder / KEY_FILE).read_text("ascii").strip()
+
+
+async def logs(stage: Stage) -> dict[str, list[Recorded]]:
+    """Return everything that each producing service ever appended."""
+    found = {}
+    for service in stage.world.house.services:
+        if service.name in PRODUCERS:
+            async with service.database.connection() as connection:
+                found[service.name] = await read_after(connection, 0, EVENTS_MAX)
+    return found
+
+
+async def walk(stage: Stage) -> dict[str, str]:
+    """Submit, revoke and erase with a correlation each; returns the one of each kind of first event."""
+    assessment = stage.assessment()
+    async with provider_of(stage, "of-the-submission:1") as http:
+        answer = await http.post("/assessor/assessments", json=assessment)
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["X-Correlation-Id"] == "of-the-submission:1"
+    await stage.settled()
+    credential = await stage.provider.credential_of(assessment["assessment_id"])
+    async with provider_of(stage, "of-the-revocation:2") as http:
+        revoke = f"/issuer/credentials/{credential['credential_id']}/revoke"
+        assert (await http.post(revoke, json={"reason": "issued-in-error"})).is_success
+    await stage.settled()
+    learner_id = answer.json()["learner_id"]
+    async with provider_of(stage, "of-the-erasure:3") as http:
+        assert (await http.delete(f"/assessor/learners/{learner_id}")).is_success
+    await stage.settled()
+    return {
+        "assessment.submitted.v1": "of-the-submission:1",
+        "assessment.passed.v1": "of-the-submission:1",
+        "credential.revoked.v1": "of-the-revocation:2",
+        "learner.erased.v1": "of-the-erasure:3",
+    }
+
+
+async def test_all_that_a_request_leads_to_carries_its_correlation_and_the_event_that_caused_it(
+    stage: Stage,
+) -> None:
+    before = {item.id for log in (await logs(stage)).values() for item in log}
+    correlations = await walk(stage)
+    everything = [item for log in (await logs(stage)).values() for item in log]
+    by_id = {item.id: item for item in everything}
+    seen = set()
+    for item in [item for item in everything if item.id not in before]:
+        cause = None if item.meta.causation is None else by_id[item.meta.causation]
+        seen.add((item.event.TYPE, cause and cause.event.TYPE))
+        expected = correlations[item.event.TYPE] if cause is None else cause.meta.correlation
+        assert item.meta.correlation == expected, (item.event.TYPE, item.meta)
+    assert seen == LED_TO
+
+
+async def test_every_event_says_who_caused_it_by_a_name_that_exists(stage: Stage) -> None:
+    await walk(stage)
+    lanes = {
+        subscription.name for service in stage.world.house.services for subscription in service.subscriptions
+    }
+    loops = {loop.name for service in stage.world.house.services for loop in service.loops}
+    loops |= {name.rpartition(".")[0] for name in loops if name.count(".") > 1}
+    existing = {"api-key": {token_of(stage).split("_")[1]}, "consumer": lanes, "loop": loops}
+    kinds = set()
+    for producer, log in (await logs(stage)).items():
+        assert log, producer
+        for item in log:
+            actor = ACTOR.fullmatch(item.meta.actor)
+            assert actor, (item.event.TYPE, item.meta.actor)
+            kind, name = actor.groups()
+            kinds.add(kind)
+            assert kind is None or name in existing[kind], (item.event.TYPE, item.meta.actor)
+    assert kinds == {None, "api-key", "consumer", "loop"}
+
+
+async def test_what_the_services_log_of_a_request_carries_its_correlation(stage: Stage) -> None:
+    learner = {"reference": "L-1", "name": "Learner", "email": "learner@example.org"}
+    await stage.passed(learner=learner)
+    learner_id = await stage.provider.learner_id("L-1")
+    unheard_of = stage.assessment(achievement_id=str(ordered_uuid()))
+    with logging_as_in_production() as said:
+        async with provider_of(stage, "of-a-submission:4") as http:
+            assert (await http.post("/assessor/assessments", json=unheard_of)).status_code == 503
+        async with provider_of(stage, "of-an-erasure:5") as http:
+            assert (await http.delete(f"/assessor/learners/{learner_id}")).is_success
+    lines = [json.loads(line) for line in said.getvalue().splitlines()]
+    told = {(line["event"], line.get("correlation")) for line in lines}
+    assert {("request not served", "of-a-submission:4"), ("learner erased", "of-an-erasure:5")} <= told
