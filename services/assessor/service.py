@@ -15,7 +15,7 @@ from services.assessor.handlers.submit import Submit
 from services.assessor.settings import AssessorSettings
 from shared.access import Access, api_key_subscription
 from shared.batching import Batcher
-from shared.bus.consumer import Subscription
+from shared.bus.consumer import LaneLag, Subscription
 from shared.contracts.achievements import AchievementPublished
 from shared.database import Database
 from shared.http import Guard
@@ -26,10 +26,6 @@ from shared.vault import LearnerKeyOwner
 
 NAME = "assessor"
 MIGRATIONS = Path(__file__).parent / "migrations"
-LANES = (
-    Subscription("assessor.keep_achievements", (AchievementPublished,), keep_achievements),
-    api_key_subscription(NAME),
-)
 
 
 async def build(settings: AssessorSettings) -> Service:
@@ -38,8 +34,8 @@ async def build(settings: AssessorSettings) -> Service:
     database = await Database.open(
         settings.database_url.get_secret_value(), NAME, settings.database_connections_max
     )
-    keys, references = LearnerKeyOwner(master_key), References(master_key)
-    submit = Submit(database, keys, references, settings.public_url)
+    keys, references, publications = LearnerKeyOwner(master_key), References(master_key), LaneLag()
+    submit = Submit(database, keys, references, settings.public_url, publications)
     submissions: Batcher[Submission, Answer] = Batcher(submit.flush)
     rate = RateLimit(settings.requests_per_second_max, settings.requests_burst_max)
     return Service(
@@ -54,7 +50,12 @@ async def build(settings: AssessorSettings) -> Service:
             Erase(database, keys),
         ),
         public=public_routes(),
-        subscriptions=LANES,
+        subscriptions=(
+            Subscription(
+                "assessor.keep_achievements", (AchievementPublished,), keep_achievements, lag=publications
+            ),
+            api_key_subscription(NAME),
+        ),
         resources=(submissions,),
         body_bytes_max=BULK_BODY_BYTES_MAX,
     )

@@ -23,7 +23,6 @@ from shared.embedded import free_port
 from shared.telemetry import configure_logging
 
 COHORT = Path("examples/cohort.csv")
-KNOWN_WAIT_S = 30.0
 
 
 def demo(
@@ -87,7 +86,6 @@ async def _job(
     await provider.until_known()
     await provider.publish_achievement(definition, achievement_id)
     partner.trust(await provider.subscribe(partner.url))
-    await world.settled(KNOWN_WAIT_S)
     console.print(
         f"Listening on {world.address}. Published “{definition['name']}”; a partner has subscribed.\n"
     )

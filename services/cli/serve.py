@@ -77,6 +77,7 @@ async def _serve(console: Console, data: Path, wanted: int | None) -> None:
         async with Provider(world.address, issuer.token) as provider:
             await provider.until_known()
             await provider.publish_achievement(definition, achievement_id)
+        # The printed lines are pasted into a curl that asks once: what they name has to be known by then.
         await world.settled(KNOWN_WAIT_S)
         spare_the_living()
         _print_addresses(console, world, issuer, achievement_id, data)

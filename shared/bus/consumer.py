@@ -49,13 +49,37 @@ Prepare = Callable[[Sequence[Recorded]], Awaitable[Any]]
 Handle = Callable[[Sequence[Recorded], Session, Any], Awaitable[None]]
 
 
+class LaneLag:
+    """Tells a service whether one of its own lanes is behind: what it does not know may be on its way.
+
+    A Consumer binds it to itself. Before that, and while nobody can tell, the lane is taken to lag.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: Callable[[], Awaitable[int]] | None = None
+
+    def bind(self, waiting: Callable[[], Awaitable[int]]) -> None:
+        """Ask `waiting` from now on; it returns how many records the lane has not taken."""
+        self._waiting = waiting
+
+    async def lags(self) -> bool:
+        """Tell whether records wait that the lane has not taken and committed."""
+        if self._waiting is None:
+            return True
+        try:
+            return await self._waiting() > 0
+        except Unavailable:
+            return True
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """One lane of a service: which events, and the one handler that takes them, a batch at a time.
 
     `prepare` runs before the transaction, for slow work that must not hold locks; its result is handed to
     `handle` (None without it). `handle` gets the records that were not taken before, in order. `name` is
-    `{service}.{verb}` and is stored: renaming it means reading everything again.
+    `{service}.{verb}` and is stored: renaming it means reading everything again. `lag` is for a service that
+    has to know whether this lane is behind.
     """
 
     name: str
@@ -63,6 +87,7 @@ class Subscription:
     handle: Handle
     prepare: Prepare | None = None
     batch_records_max: int = BATCH_RECORDS_MAX
+    lag: LaneLag | None = None
 
 
 class TooManyBuriedError(Exception):
@@ -99,6 +124,8 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._buried_at: deque[float] = deque()
         self._requeue_checked_at = 0.0
+        if subscription.lag is not None:
+            subscription.lag.bind(self.lag)
 
     @property
     def name(self) -> str:

@@ -32,6 +32,7 @@ from services.assessor.handlers.submit import Submit
 from services.issuer import indexes
 from services.issuer.handlers.tenant_secrets import lists_begun
 from services.issuer.store import insert_tenant, reserve_places
+from shared.bus.consumer import LaneLag
 from shared.clock import ordered_uuid
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished
 from shared.contracts.sealed import SealedLearner
@@ -136,7 +137,7 @@ class Assessor:
     def __init__(self, database: Database, reader: Database) -> None:
         keys, references = LearnerKeyOwner(MASTER_KEY), References(MASTER_KEY)
         self.database = database
-        self.submissions = Submit(database, keys, references, "https://credentials.example.edu")
+        self.submissions = Submit(database, keys, references, "https://credentials.example.edu", LaneLag())
         self.enquiries = Enquire(database, keys, references)
         self.erasures = Erase(database, keys)
         self.keys = LearnerKeys(reader, MASTER_KEY)

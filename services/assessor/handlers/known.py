@@ -18,6 +18,7 @@ from services.assessor.handlers.references import References
 from services.assessor.scoring import Bar, Judgement
 from services.assessor.store import AchievementKey, AttemptKey, KnownAchievement, Reference
 from shared import clock
+from shared.bus.consumer import LaneLag
 from shared.contracts.achievements import AchievementDefinition
 from shared.errors import Rejected, StaleStream, Unavailable
 from shared.eventstore import Session
@@ -63,11 +64,16 @@ async def fetch(
     keys: LearnerKeyOwner,
     references: References,
     public_url: str,
+    publications: LaneLag,
 ) -> Known:
-    """Fetch what `commands` need and map their learners. Raises StaleStream to be called again."""
+    """Fetch what `commands` need and map their learners. Raises StaleStream to be called again.
+
+    `publications` is the lag of the lane that keeps achievements; it is asked only about an unknown one.
+    """
     history = await session.load(stream_of(command) for command in commands)
     states = {key: domain.replay(item.event for item in past) for key, past in history.items()}
-    known = Known(states, await _prospects(commands, states, session, references, public_url))
+    prospects = await _prospects(commands, states, session, references, public_url, publications)
+    known = Known(states, prospects)
     met_before = await _map_learners(commands, known, session, keys)
     await _count_attempts(commands, known, met_before, session)
     return known
@@ -79,6 +85,7 @@ async def _prospects(
     session: Session,
     references: References,
     public_url: str,
+    publications: LaneLag,
 ) -> dict[int, Prospect]:
     new = {
         place: command
@@ -87,9 +94,17 @@ async def _prospects(
     }
     wanted = dict.fromkeys(_achievement_of(command) for command in new.values())
     found = await store.achievements(session.connection, wanted) if wanted else {}
+    publications_wait = False
+    if any(achievement.definition is None for achievement in found.values()):
+        publications_wait = await publications.lags()
+        if not publications_wait:
+            # The lane may have kept it between the look and the question: only now is unknown final.
+            found = await store.achievements(session.connection, wanted)
     bars = {key: _bar_or_newest(key, achievement) for key, achievement in found.items()}
     return {
-        place: _prospect(command, bars[_achievement_of(command)], session.at, references, public_url)
+        place: _prospect(
+            command, bars[_achievement_of(command)], publications_wait, session.at, references, public_url
+        )
         for place, command in new.items()
     }
 
@@ -105,11 +120,16 @@ def _bar_or_newest(key: AchievementKey, known: KnownAchievement) -> Bar | int | 
 
 
 def _prospect(
-    command: SubmitAssessment, bar: Bar | int | None, at: datetime, references: References, public_url: str
+    command: SubmitAssessment,
+    bar: Bar | int | None,
+    publications_wait: bool,
+    at: datetime,
+    references: References,
+    public_url: str,
 ) -> Prospect:
     if not isinstance(bar, Bar):
         made_at = clock.uuid7_instant(UUID(command.achievement_id))
-        return domain.unknown_achievement(command.achievement_version, bar, made_at, at)
+        return domain.unknown_achievement(bar, made_at, publications_wait, at)
     try:
         domain.check_time(command.assessed_at, at)
         domain.check_evidence(command.evidence, public_url)

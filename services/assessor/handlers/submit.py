@@ -22,6 +22,7 @@ from services.assessor.handlers.known import Judged, Known, fetch, stream_of
 from services.assessor.handlers.records import content_hmac, open_record, seal_record
 from services.assessor.handlers.references import References
 from services.assessor.handlers.submission import Answer, Submission, answer_from
+from shared.bus.consumer import LaneLag
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.database import Database
 from shared.errors import Conflict, Gone, Invalid, MicrocredError, Rejected
@@ -37,12 +38,18 @@ class Submit:
     """Takes batches of submissions, of any tenants. `public_url` is this installation's own address."""
 
     def __init__(
-        self, database: Database, keys: LearnerKeyOwner, references: References, public_url: str
+        self,
+        database: Database,
+        keys: LearnerKeyOwner,
+        references: References,
+        public_url: str,
+        publications: LaneLag,
     ) -> None:
         self._database = database
         self._keys = keys
         self._references = references
         self._public_url = public_url
+        self._publications = publications
 
     async def flush(self, batch: Sequence[Submission]) -> list[Answer | MicrocredError]:
         """Take a batch in a transaction of its own; answers stand in its order, and only after the commit."""
@@ -55,7 +62,9 @@ class Submit:
     async def submit(self, batch: Sequence[Submission], session: Session) -> list[Answer | MicrocredError]:
         """Decide on each submission and append what was decided. Raises StaleStream to be called again."""
         commands = [submission.command for submission in batch]
-        known = await fetch(commands, session, self._keys, self._references, self._public_url)
+        known = await fetch(
+            commands, session, self._keys, self._references, self._public_url, self._publications
+        )
         answers: list[Answer | MicrocredError] = []
         appends: list[Append] = []
         for place, submission in enumerate(batch):

@@ -17,6 +17,7 @@ from services.assessor.handlers.submission import Answer, Submission
 from services.assessor.handlers.submit import Submit
 from shared.app import application, listening
 from shared.batching import Batcher
+from shared.bus.consumer import LaneLag
 from shared.eventstore import Meta
 from shared.limits import RateLimit
 from shared.vault import LearnerKeyOwner
@@ -215,7 +216,7 @@ async def test_a_big_bulk_of_one_tenant_delays_another_tenants_single_by_two_bat
 ) -> None:
     """Counts flushes between the single's arrival and its answer, while the bulk keeps the queue full."""
     keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
-    submit = Submit(world.service.database, keys, references, world.settings.public_url)
+    submit = Submit(world.service.database, keys, references, world.settings.public_url, LaneLag())
     flushes = 0
     bulk_is_under_way = asyncio.Event()
 

@@ -20,6 +20,7 @@ from services.assessor.handlers.submission import Answer, Submission
 from services.assessor.handlers.submit import Submit
 from services.assessor.store import Reference
 from shared.batching import Batcher
+from shared.bus.consumer import LaneLag
 from shared.database import Database
 from shared.errors import Conflict
 from shared.eventstore import Meta
@@ -45,7 +46,9 @@ async def race(world: Any, roles: Any, sides: list[list[Submission]]) -> list[An
     async def side(commands: list[Submission]) -> list[Any]:
         async with await Database.open(roles.dsn("assessor"), "assessor") as database:
             key = world.master_key
-            submit = Submit(database, LearnerKeyOwner(key), References(key), world.settings.public_url)
+            submit = Submit(
+                database, LearnerKeyOwner(key), References(key), world.settings.public_url, LaneLag()
+            )
             async with Batcher[Submission, Answer](submit.flush, BATCH) as batcher:
                 asked = (batcher.ask(ALPHA, command) for command in commands)
                 return await asyncio.gather(*asked, return_exceptions=True)
@@ -129,7 +132,7 @@ async def test_erasing_waits_for_a_submission_that_holds_the_learner(world: Any,
     keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
     again = submission(body, 2, 1).command
     async with world.service.database.session() as session:
-        found = await fetch([again], session, keys, references, world.settings.public_url)
+        found = await fetch([again], session, keys, references, world.settings.public_url, LaneLag())
         assert set(found.learners.values()) == {said["learner_id"]}
         erasing = asyncio.create_task(world.ask("DELETE", f"/learners/{said['learner_id']}"))
         await until_waiting(world, 1)
@@ -139,7 +142,7 @@ async def test_erasing_waits_for_a_submission_that_holds_the_learner(world: Any,
 
 async def test_a_batch_of_500_costs_no_more_statements_than_one_of_5(world: Any, body: Any) -> None:
     keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
-    submit = Submit(world.service.database, keys, references, world.settings.public_url)
+    submit = Submit(world.service.database, keys, references, world.settings.public_url, LaneLag())
 
     async def statements(first: int, last: int) -> list[str]:
         seen: list[str] = []

@@ -87,23 +87,23 @@ def test_a_repeat_with_other_content_is_a_conflict_and_after_erasure_gone() -> N
 
 
 @pytest.mark.parametrize(
-    ("asked", "newest", "made_at", "family"),
+    ("newest", "made_at", "publications_wait", "family"),
     [
-        (None, None, AT - timedelta(minutes=4), Unavailable),
-        (None, None, AT + timedelta(minutes=4), Unavailable),
-        (None, None, AT - timedelta(minutes=6), Invalid),
-        (None, None, AT + timedelta(minutes=6), Invalid),
-        (None, None, None, Invalid),
-        (1, None, AT, Unavailable),
-        (3, 2, None, Unavailable),
-        (4, 2, AT, Invalid),
-        (1, 2, AT, Invalid),
+        (None, AT - timedelta(minutes=4), False, Unavailable),
+        (None, AT + timedelta(minutes=4), False, Unavailable),
+        (None, AT - timedelta(minutes=6), False, Invalid),
+        (None, AT + timedelta(minutes=6), False, Invalid),
+        (None, None, False, Invalid),
+        (2, AT, False, Invalid),
+        (None, AT - timedelta(days=400), True, Unavailable),
+        (None, None, True, Unavailable),
+        (2, AT - timedelta(days=400), True, Unavailable),
     ],
 )
 def test_an_unknown_achievement_is_refused_for_now_or_for_good(
-    asked: int | None, newest: int | None, made_at: datetime | None, family: type[Exception]
+    newest: int | None, made_at: datetime | None, publications_wait: bool, family: type[Exception]
 ) -> None:
-    assert type(domain.unknown_achievement(asked, newest, made_at, AT)) is family
+    assert type(domain.unknown_achievement(newest, made_at, publications_wait, AT)) is family
 
 
 def test_the_future_begins_five_minutes_from_now() -> None:
