@@ -16,6 +16,7 @@ The random 96-bit nonce allows 2^32 encryptions under one key; a learner's key s
 from __future__ import annotations
 
 import base64
+import binascii
 import errno
 import hmac
 import os
@@ -41,6 +42,9 @@ Purpose = Literal["vault", "tenant-secret", "signing-key", "webhook-secret", "le
 """What the master key may be stretched into. One purpose, one key: none can stand in for another."""
 
 PURPOSES: Final[frozenset[str]] = frozenset(get_args(Purpose))
+
+_FROM_BASE64URL: Final = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
+"""To the alphabet that the decoder reads; what base64url does not have becomes what no alphabet has."""
 
 _UNREADABLE: Final = "the sealed data does not open with this key in this place"
 
@@ -179,12 +183,16 @@ def open_sealed(learner_key: bytes, sealed: str, *, issuer_id: str, learner_id: 
 
 
 def _decode_canonical(text: str) -> bytes:
+    """Only the one spelling: no foreign characters, no padding, no spare bits in the last character."""
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        letters = text.encode("ascii")
+        raw = binascii.a2b_base64(
+            letters.translate(_FROM_BASE64URL) + b"=" * (-len(letters) % 4), strict_mode=True
+        )
     except ValueError as cause:
         raise Invalid("sealed-unreadable", _UNREADABLE) from cause
-    # The decoder skips foreign characters and spare bits; one ciphertext must have one spelling.
-    if base64.urlsafe_b64encode(raw).rstrip(b"=") != text.encode():
+    last = len(raw) % 3
+    if last and not letters.endswith(base64.urlsafe_b64encode(raw[-last:]).rstrip(b"=")):
         raise Invalid("sealed-unreadable", _UNREADABLE)
     return raw
 

@@ -7,7 +7,8 @@ idempotent. Of several versions of one list the last is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from shared.contracts.achievements import AchievementPublished
@@ -74,13 +75,16 @@ ON CONFLICT DO NOTHING
 
 async def project(connection: Connection, events: Sequence[Recorded]) -> None:
     """Write what `events` (in the order of the log) say into the read models."""
-    await _profiles(connection, _of(events, IssuerPublished))
-    await _keys(connection, _of(events, IssuerKeyPublished))
-    await _achievements(connection, _of(events, AchievementPublished))
-    await _lists(connection, _of(events, StatusListPublished))
-    await _issued(connection, _of(events, CredentialIssued))
-    await _signed(connection, _of(events, CredentialSigned))
-    await _revoked(connection, _of(events, CredentialRevoked))
+    of_kind: dict[type[Event], list[Recorded]] = defaultdict(list)
+    for each in events:
+        of_kind[type(each.event)].append(each)
+    await _profiles(connection, _of(of_kind, IssuerPublished))
+    await _keys(connection, _of(of_kind, IssuerKeyPublished))
+    await _achievements(connection, _of(of_kind, AchievementPublished))
+    await _lists(connection, _of(of_kind, StatusListPublished))
+    await _issued(connection, _of(of_kind, CredentialIssued))
+    await _signed(connection, _of(of_kind, CredentialSigned))
+    await _revoked(connection, _of(of_kind, CredentialRevoked))
 
 
 def bits_of(published: StatusListPublished) -> bytes:
@@ -91,8 +95,8 @@ def bits_of(published: StatusListPublished) -> bytes:
     raise TypeError("a published status list is a credential with one subject")
 
 
-def _of(events: Sequence[Recorded], kind: type[Kind]) -> list[tuple[str, Kind]]:
-    return [(each.issuer_id, each.event) for each in events if isinstance(each.event, kind)]
+def _of(of_kind: Mapping[type[Event], Sequence[Recorded]], kind: type[Kind]) -> list[tuple[str, Kind]]:
+    return [(each.issuer_id, each.event) for each in of_kind.get(kind, ()) if isinstance(each.event, kind)]
 
 
 async def _issued(connection: Connection, rows: list[tuple[str, CredentialIssued]]) -> None:

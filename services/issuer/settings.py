@@ -31,7 +31,7 @@ class IssuerSettings(KeyHolderSettings):
         default=2, ge=1, le=64, description="Worker processes that canonicalise what is to be signed."
     )
     sign_batch_records_max: int = Field(
-        default=200, ge=1, le=500, description="Credentials that are signed in one transaction at most."
+        default=500, ge=1, le=500, description="Credentials that are signed in one transaction at most."
     )
     status_list_validity_s: int = Field(
         default=86_400, ge=3_600, description="For how long a published status list is valid."

@@ -74,48 +74,47 @@ class Recorded:
         return f"{self.issuer_id}/{self.stream}"
 
 
-INSERT = """
-INSERT INTO event (issuer_id, stream, version, type, data, meta, id, at)
-SELECT issuer_id, stream, version, type, data, meta::jsonb, id, $8
-FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[], $6::text[], $7::uuid[])
-  WITH ORDINALITY AS rows (issuer_id, stream, version, type, data, meta, id, ordinal)
-ORDER BY ordinal
-RETURNING position
-"""
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), 0))"
+COLUMNS = ("issuer_id", "stream", "version", "type", "data", "meta", "id", "at")
+LAST_POSITION = "SELECT currval(pg_get_serial_sequence('event', 'position'))"
 
 
 async def append(connection: Connection, appends: Sequence[Append], at: datetime) -> list[Recorded]:
-    """Insert all events of `appends`, in order, in one statement under the lock of the schema.
+    """Insert all events of `appends`, in order, in one COPY under the lock of the schema.
 
     Call it last in a transaction: only projections and the commit may follow, since everyone else who appends
     to this schema waits. Raises StaleStream if a stream has moved on.
     """
     rows = [
-        (item, item.expected_version + step, event)
+        (item, item.expected_version + step, event, ordered_uuid())
         for item in appends
         for step, event in enumerate(item.events, start=1)
     ]
     if not rows:
         return []
-    ids = [ordered_uuid() for _ in rows]
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), 0))")
-    try:
-        inserted = await connection.fetch(
-            INSERT,
-            [item.issuer_id for item, _, _ in rows],
-            [item.stream for item, _, _ in rows],
-            [version for _, version, _ in rows],
-            [event.TYPE for _, _, event in rows],
-            [registry.encode(event) for _, _, event in rows],
-            [encode_meta(item.meta) for item, _, _ in rows],
-            ids,
+    records = [
+        (
+            item.issuer_id,
+            item.stream,
+            version,
+            event.TYPE,
+            registry.encode(event),
+            encode_meta(item.meta),
+            event_id,
             at,
         )
+        for item, version, event, event_id in rows
+    ]
+    await connection.execute(LOCK)
+    try:
+        await connection.copy_records_to_table("event", records=records, columns=COLUMNS)
     except asyncpg.UniqueViolationError as violation:
         raise StaleStream("A stream has moved on since it was loaded.") from violation
+    # Nobody else takes a position while the lock is held: those of one COPY follow one another.
+    first = await connection.fetchval(LAST_POSITION) - len(rows) + 1
     return [
-        Recorded(row["position"], event_id, item.issuer_id, item.stream, version, at, event, item.meta)
-        for row, event_id, (item, version, event) in zip(inserted, ids, rows, strict=True)
+        Recorded(position, event_id, item.issuer_id, item.stream, version, at, event, item.meta)
+        for position, (item, version, event, event_id) in enumerate(rows, start=first)
     ]
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import sealing
 from shared.errors import Conflict, Invalid, NotFound
 from shared.sealing import (
     PURPOSES,
@@ -221,3 +222,22 @@ def test_a_credential_id_keeps_every_bit_of_the_hash_but_version_and_variant() -
     derived = credential_uuid(KEY, "assessment-1").int
     hashed = int.from_bytes(keyed_hash(KEY, "credential", "assessment-1")[:16], "big")
     assert derived ^ hashed & ~(0xF << 76 | 0x3 << 62) == derived & (0xF << 76 | 0x3 << 62)
+
+
+@given(
+    st.one_of(
+        st.text(alphabet="AQZgw09-_+/= \n\0é", max_size=12),
+        st.binary(max_size=70).map(lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode()),
+    )
+)
+def test_sealed_text_has_the_one_spelling_that_sealing_writes(text: str) -> None:
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == text
+    except ValueError:
+        canonical = False
+    if canonical:
+        assert sealing._decode_canonical(text) == raw
+    else:
+        with pytest.raises(Invalid):
+            sealing._decode_canonical(text)
