@@ -132,7 +132,7 @@ class Consumer:
         return self.subscription.name
 
     def stop(self) -> None:
-        """Finish the batch in hand, then end `run`."""
+        """Finish the batch in hand, or cut the wait for one, then end `run`."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -159,7 +159,7 @@ class Consumer:
     async def _turn(self) -> None:
         await self._requeue_where_asked()
         self.health.progressed_at = time.monotonic()
-        records = await self._source.poll(self.subscription.batch_records_max, POLL_WAIT_S)
+        records = await self._poll()
         if not records:
             return
         began = time.monotonic()
@@ -167,6 +167,22 @@ class Consumer:
         await self._source.acknowledge(records)
         telemetry.BATCH_RECORDS.labels(self.name).observe(len(records))
         telemetry.BATCH_SECONDS.labels(self.name).observe(time.monotonic() - began)
+
+    async def _poll(self) -> Sequence[Record]:
+        """Wait for records or for the stop, whichever is first; none if the stop was.
+
+        A poll that was cut is this member's last, and loses nothing: what it had in hand is neither marked
+        nor acknowledged, so whoever polls next, after a restart or elsewhere, gets it.
+        """
+        polling = asyncio.create_task(self._source.poll(self.subscription.batch_records_max, POLL_WAIT_S))
+        stopped = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((polling, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return polling.result() if polling.done() else ()
+        finally:
+            polling.cancel()
+            stopped.cancel()
+            await asyncio.gather(polling, stopped, return_exceptions=True)
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Get `records` behind us: as one transaction, or, where that fails for good, in halves."""

@@ -37,7 +37,11 @@ class Source(Protocol):
     """Where a consumer reads."""
 
     async def poll(self, records_max: int, wait_s: float) -> Sequence[Record]:
-        """Return the next records, at most `records_max`, waiting at most `wait_s` for the first."""
+        """Return the next records, at most `records_max`, waiting at most `wait_s` for the first.
+
+        May be cancelled at any await: a stop ends the wait so. Nothing but `close` follows then, and what was
+        fetched and not returned stays unacknowledged. A lease that was just being taken may have to run out.
+        """
 
     async def mark(self, session: Session, records: Sequence[Record]) -> None:
         """Note in the consumer's own transaction that `records` are dealt with. Raises FencedError."""
