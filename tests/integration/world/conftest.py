@@ -19,10 +19,10 @@ SETTLE_WAIT_S = 60
 
 
 @dataclass
-class Stage:
-    """A world and those around it."""
+class PeopledWorld:
+    """An installation and those around it: what a test of the whole acts on."""
 
-    world: World
+    installation: World
     provider: Provider
     mailbox: Mailbox
     partner: PartnerEndpoint
@@ -33,7 +33,7 @@ class Stage:
         """Return an assessment of a new learner that passes, with `changes`."""
         self.number += 1
         assessment = sample_assessment(self.achievement_id)
-        assessment["assessment_id"] = f"stage-{self.number:04d}"
+        assessment["assessment_id"] = f"world-{self.number:04d}"
         assessment["learner"] = {
             "reference": f"R{self.number}",
             "name": f"Learner Number{self.number}",
@@ -50,23 +50,25 @@ class Stage:
         return await self.provider.credential_of(assessment["assessment_id"])
 
     async def settled(self) -> None:
-        await self.world.settled(SETTLE_WAIT_S)
+        """Wait until no event, status list or delivery waits anywhere."""
+        await self.installation.settled(SETTLE_WAIT_S)
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+async def world(tmp_path: Path) -> AsyncIterator[PeopledWorld]:
+    """A world with an issuer, an achievement and a subscription; nothing waits in it."""
     definition, achievement_id = sample_achievement()
     async with (
         Mailbox(tmp_path / "mail") as mailbox,
         PartnerEndpoint() as partner,
         open_world(
             tmp_path / "world", free_port(), mailbox.settings() | {"CANONICAL_PROCESSES": "1"}, durable=False
-        ) as world,
+        ) as installation,
     ):
-        issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
-        async with Provider(world.address, issuer.token) as provider:
+        issuer = await sample_issuer(issuer_settings(installation.folder), installation.folder)
+        async with Provider(installation.address, issuer.token) as provider:
             await provider.until_known()
             await provider.publish_achievement(definition, achievement_id)
             partner.trust(await provider.subscribe(partner.url))
-            await world.settled(SETTLE_WAIT_S)
-            yield Stage(world, provider, mailbox, partner, achievement_id)
+            await installation.settled(SETTLE_WAIT_S)
+            yield PeopledWorld(installation, provider, mailbox, partner, achievement_id)

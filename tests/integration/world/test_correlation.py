@@ -17,7 +17,7 @@ from shared.clock import ordered_uuid
 from shared.eventstore import Recorded
 from shared.eventstore.log import read_after
 from shared.telemetry import configure_logging
-from tests.integration.world.conftest import Stage
+from tests.integration.world.conftest import PeopledWorld
 
 PRODUCERS = ("assessor", "issuer", "notifier")
 EVENTS_MAX = 10_000
@@ -53,44 +53,46 @@ def logging_as_in_production() -> Iterator[io.StringIO]:
 
 
 @asynccontextmanager
-async def provider_of(stage: Stage, correlation: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """Speak HTTP with the stage's key, naming a correlation of our own."""
-    headers = {"Authorization": f"Bearer {token_of(stage)}", "X-Correlation-Id": correlation}
-    async with httpx2.AsyncClient(base_url=stage.world.address, headers=headers, trust_env=False) as http:
+async def provider_of(world: PeopledWorld, correlation: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """Speak HTTP with the world's key, naming a correlation of our own."""
+    headers = {"Authorization": f"Bearer {token_of(world)}", "X-Correlation-Id": correlation}
+    async with httpx2.AsyncClient(
+        base_url=world.installation.address, headers=headers, trust_env=False
+    ) as http:
         yield http
 
 
-def token_of(stage: Stage) -> str:
-    return (stage.world.folder / KEY_FILE).read_text("ascii").strip()
+def token_of(world: PeopledWorld) -> str:
+    return (world.installation.folder / KEY_FILE).read_text("ascii").strip()
 
 
-async def logs(stage: Stage) -> dict[str, list[Recorded]]:
+async def logs(world: PeopledWorld) -> dict[str, list[Recorded]]:
     """Return everything that each producing service ever appended."""
     found = {}
-    for service in stage.world.house.services:
+    for service in world.installation.house.services:
         if service.name in PRODUCERS:
             async with service.database.connection() as connection:
                 found[service.name] = await read_after(connection, 0, EVENTS_MAX)
     return found
 
 
-async def walk(stage: Stage) -> dict[str, str]:
+async def walk(world: PeopledWorld) -> dict[str, str]:
     """Submit, revoke and erase with a correlation each; returns the one of each kind of first event."""
-    assessment = stage.assessment()
-    async with provider_of(stage, "of-the-submission:1") as http:
+    assessment = world.assessment()
+    async with provider_of(world, "of-the-submission:1") as http:
         answer = await http.post("/assessor/assessments", json=assessment)
         assert answer.status_code == 201, answer.text
         assert answer.headers["X-Correlation-Id"] == "of-the-submission:1"
-    await stage.settled()
-    credential = await stage.provider.credential_of(assessment["assessment_id"])
-    async with provider_of(stage, "of-the-revocation:2") as http:
+    await world.settled()
+    credential = await world.provider.credential_of(assessment["assessment_id"])
+    async with provider_of(world, "of-the-revocation:2") as http:
         revoke = f"/issuer/credentials/{credential['credential_id']}/revoke"
         assert (await http.post(revoke, json={"reason": "issued-in-error"})).is_success
-    await stage.settled()
+    await world.settled()
     learner_id = answer.json()["learner_id"]
-    async with provider_of(stage, "of-the-erasure:3") as http:
+    async with provider_of(world, "of-the-erasure:3") as http:
         assert (await http.delete(f"/assessor/learners/{learner_id}")).is_success
-    await stage.settled()
+    await world.settled()
     return {
         "assessment.submitted.v1": "of-the-submission:1",
         "assessment.passed.v1": "of-the-submission:1",
@@ -100,11 +102,11 @@ async def walk(stage: Stage) -> dict[str, str]:
 
 
 async def test_all_that_a_request_leads_to_carries_its_correlation_and_the_event_that_caused_it(
-    stage: Stage,
+    world: PeopledWorld,
 ) -> None:
-    before = {item.id for log in (await logs(stage)).values() for item in log}
-    correlations = await walk(stage)
-    everything = [item for log in (await logs(stage)).values() for item in log]
+    before = {item.id for log in (await logs(world)).values() for item in log}
+    correlations = await walk(world)
+    everything = [item for log in (await logs(world)).values() for item in log]
     by_id = {item.id: item for item in everything}
     seen = set()
     for item in [item for item in everything if item.id not in before]:
@@ -115,16 +117,18 @@ async def test_all_that_a_request_leads_to_carries_its_correlation_and_the_event
     assert seen == LED_TO
 
 
-async def test_every_event_says_who_caused_it_by_a_name_that_exists(stage: Stage) -> None:
-    await walk(stage)
+async def test_every_event_says_who_caused_it_by_a_name_that_exists(world: PeopledWorld) -> None:
+    await walk(world)
     lanes = {
-        subscription.name for service in stage.world.house.services for subscription in service.subscriptions
+        subscription.name
+        for service in world.installation.house.services
+        for subscription in service.subscriptions
     }
-    loops = {loop.name for service in stage.world.house.services for loop in service.loops}
+    loops = {loop.name for service in world.installation.house.services for loop in service.loops}
     loops |= {name.rpartition(".")[0] for name in loops if name.count(".") > 1}
-    existing = {"api-key": {token_of(stage).split("_")[1]}, "consumer": lanes, "loop": loops}
+    existing = {"api-key": {token_of(world).split("_")[1]}, "consumer": lanes, "loop": loops}
     kinds = set()
-    for producer, log in (await logs(stage)).items():
+    for producer, log in (await logs(world)).items():
         assert log, producer
         for item in log:
             actor = ACTOR.fullmatch(item.meta.actor)
@@ -135,15 +139,15 @@ async def test_every_event_says_who_caused_it_by_a_name_that_exists(stage: Stage
     assert kinds == {None, "api-key", "consumer", "loop"}
 
 
-async def test_what_the_services_log_of_a_request_carries_its_correlation(stage: Stage) -> None:
+async def test_what_the_services_log_of_a_request_carries_its_correlation(world: PeopledWorld) -> None:
     learner = {"reference": "L-1", "name": "Learner", "email": "learner@example.org"}
-    await stage.passed(learner=learner)
-    learner_id = await stage.provider.learner_id("L-1")
-    unheard_of = stage.assessment(achievement_id=str(ordered_uuid()))
+    await world.passed(learner=learner)
+    learner_id = await world.provider.learner_id("L-1")
+    unheard_of = world.assessment(achievement_id=str(ordered_uuid()))
     with logging_as_in_production() as said:
-        async with provider_of(stage, "of-a-submission:4") as http:
+        async with provider_of(world, "of-a-submission:4") as http:
             assert (await http.post("/assessor/assessments", json=unheard_of)).status_code == 503
-        async with provider_of(stage, "of-an-erasure:5") as http:
+        async with provider_of(world, "of-an-erasure:5") as http:
             assert (await http.delete(f"/assessor/learners/{learner_id}")).is_success
     lines = [json.loads(line) for line in said.getvalue().splitlines()]
     told = {(line["event"], line.get("correlation")) for line in lines}

@@ -5,75 +5,75 @@ from __future__ import annotations
 import json
 
 from services.demo.sample import SLUG
-from tests.integration.world.conftest import Stage
+from tests.integration.world.conftest import PeopledWorld
 
 
-async def test_a_passed_assessment_becomes_a_credential_that_verifies(stage: Stage) -> None:
-    facts = await stage.passed()
-    answer = await stage.provider.fetch(facts["url"])
+async def test_a_passed_assessment_becomes_a_credential_that_verifies(world: PeopledWorld) -> None:
+    facts = await world.passed()
+    answer = await world.provider.fetch(facts["url"])
     assert answer.status_code == 200
     credential = answer.json()
     assert credential["id"] == facts["url"]
     assert credential["credentialSubject"]["achievement"]["achievementType"] == "MicroCredential"
-    verdict = await stage.provider.verify(answer.content)
+    verdict = await world.provider.verify(answer.content)
     assert verdict["verdict"] == "valid", verdict
 
 
-async def test_what_is_signed_resolves_and_names_one_address(stage: Stage) -> None:
-    facts = await stage.passed()
-    credential = (await stage.provider.fetch(facts["url"])).json()
+async def test_what_is_signed_resolves_and_names_one_address(world: PeopledWorld) -> None:
+    facts = await world.passed()
+    credential = (await world.provider.fetch(facts["url"])).json()
     subject = credential["credentialSubject"]
     status = credential["credentialStatus"]["statusListCredential"]
     for url in (credential["id"], subject["achievement"]["id"], status):
-        assert url.startswith(stage.world.address)
-        assert (await stage.provider.fetch(url)).status_code == 200
-    profile = f"{stage.world.address}/issuers/{SLUG}"
-    assert (await stage.provider.fetch(profile)).json()["name"] == credential["issuer"]["name"]
-    did = (await stage.provider.fetch(f"{profile}/did.json")).json()
+        assert url.startswith(world.installation.address)
+        assert (await world.provider.fetch(url)).status_code == 200
+    profile = f"{world.installation.address}/issuers/{SLUG}"
+    assert (await world.provider.fetch(profile)).json()["name"] == credential["issuer"]["name"]
+    did = (await world.provider.fetch(f"{profile}/did.json")).json()
     assert did["id"] == credential["issuer"]["id"]
     assert credential["proof"][0]["verificationMethod"] in did["assertionMethod"]
 
 
-async def test_learner_and_partner_are_told_once_of_signature_and_revocation(stage: Stage) -> None:
-    facts = await stage.passed()
-    await stage.provider.revoke(facts["credential_id"], "issued-in-error")
-    await stage.settled()
-    told = [json.loads(delivery.body)["type"] for delivery in stage.partner.deliveries]
+async def test_learner_and_partner_are_told_once_of_signature_and_revocation(world: PeopledWorld) -> None:
+    facts = await world.passed()
+    await world.provider.revoke(facts["credential_id"], "issued-in-error")
+    await world.settled()
+    told = [json.loads(delivery.body)["type"] for delivery in world.partner.deliveries]
     assert told == ["credential.signed", "credential.revoked"]
-    assert len({delivery.id for delivery in stage.partner.deliveries}) == 2
-    assert [message.recipients for message in stage.mailbox.messages] == [("learner1@example.org",)] * 2
+    assert len({delivery.id for delivery in world.partner.deliveries}) == 2
+    assert [message.recipients for message in world.mailbox.messages] == [("learner1@example.org",)] * 2
 
 
-async def test_a_partner_is_told_nothing_personal(stage: Stage) -> None:
-    await stage.passed()
-    for delivery in stage.partner.deliveries:
+async def test_a_partner_is_told_nothing_personal(world: PeopledWorld) -> None:
+    await world.passed()
+    for delivery in world.partner.deliveries:
         assert b"Learner" not in delivery.body
-        assert b"example.org" not in delivery.body.replace(stage.world.address.encode(), b"")
+        assert b"example.org" not in delivery.body.replace(world.installation.address.encode(), b"")
 
 
-async def test_a_revocation_reaches_the_public_list_and_the_verdict(stage: Stage) -> None:
-    facts = await stage.passed()
-    document = (await stage.provider.fetch(facts["url"])).content
-    await stage.provider.revoke(facts["credential_id"], "misconduct")
-    await stage.settled()
-    verdict = await stage.provider.verify(document)
+async def test_a_revocation_reaches_the_public_list_and_the_verdict(world: PeopledWorld) -> None:
+    facts = await world.passed()
+    document = (await world.provider.fetch(facts["url"])).content
+    await world.provider.revoke(facts["credential_id"], "misconduct")
+    await world.settled()
+    verdict = await world.provider.verify(document)
     assert verdict["verdict"] == "invalid"
     failed = [check["name"] for check in verdict["checks"] if check["outcome"] == "failed"]
     assert failed == ["status"]
 
 
-async def test_a_failed_assessment_leaves_no_credential(stage: Stage) -> None:
-    assessment = stage.assessment()
+async def test_a_failed_assessment_leaves_no_credential(world: PeopledWorld) -> None:
+    assessment = world.assessment()
     assessment["results"] = dict.fromkeys(assessment["results"], "developing")
-    answer = await stage.provider.submit(assessment)
+    answer = await world.provider.submit(assessment)
     assert answer["outcome"] == "failed"
-    await stage.settled()
-    assert not stage.mailbox.messages
-    assert not stage.partner.deliveries
+    await world.settled()
+    assert not world.mailbox.messages
+    assert not world.partner.deliveries
 
 
-async def test_the_public_document_names_nobody(stage: Stage) -> None:
-    facts = await stage.passed()
-    document = (await stage.provider.fetch(facts["url"])).content
+async def test_the_public_document_names_nobody(world: PeopledWorld) -> None:
+    facts = await world.passed()
+    document = (await world.provider.fetch(facts["url"])).content
     assert b"Learner Number1" not in document
     assert b"learner1@example.org" not in document

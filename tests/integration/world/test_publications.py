@@ -15,7 +15,7 @@ import httpx2
 from prometheus_client import REGISTRY
 
 from services.demo.sample import KEY_FILE, sample_achievement
-from tests.integration.world.conftest import Stage
+from tests.integration.world.conftest import PeopledWorld
 
 OLD_ID = "0192aaaa-0000-7000-8000-000000000001"
 ROWS = 40
@@ -24,18 +24,20 @@ POLL_EVERY_S = 0.01
 
 
 @asynccontextmanager
-async def provider_of(stage: Stage) -> AsyncIterator[httpx2.AsyncClient]:
-    """Speak HTTP with the stage's key, and see every answer as it is."""
-    token = (stage.world.folder / KEY_FILE).read_text("ascii").strip()
+async def provider_of(world: PeopledWorld) -> AsyncIterator[httpx2.AsyncClient]:
+    """Speak HTTP with the world's key, and see every answer as it is."""
+    token = (world.installation.folder / KEY_FILE).read_text("ascii").strip()
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=stage.world.address, headers=headers, trust_env=False) as http:
+    async with httpx2.AsyncClient(
+        base_url=world.installation.address, headers=headers, trust_env=False
+    ) as http:
         yield http
 
 
 @asynccontextmanager
-async def publications_held_back(stage: Stage) -> AsyncIterator[None]:
+async def publications_held_back(world: PeopledWorld) -> AsyncIterator[None]:
     """Keep the assessor from keeping achievements until the block ends; it reads those it has."""
-    assessor = next(service for service in stage.world.house.services if service.name == "assessor")
+    assessor = next(service for service in world.installation.house.services if service.name == "assessor")
     async with assessor.database.session() as session:
         await session.connection.execute("LOCK TABLE achievement IN SHARE ROW EXCLUSIVE MODE")
         yield
@@ -57,14 +59,14 @@ async def send_bulk(http: httpx2.AsyncClient, rows: list[dict[str, Any]]) -> lis
 
 
 async def test_who_submits_at_once_after_a_publication_is_put_off_and_a_bulk_loses_no_row(
-    stage: Stage,
+    world: PeopledWorld,
 ) -> None:
     definition, _ = sample_achievement()
-    rows = [stage.assessment(achievement_id=OLD_ID) for _ in range(ROWS)]
-    single = stage.assessment(achievement_id=OLD_ID)
-    async with provider_of(stage) as http:
-        async with publications_held_back(stage), asyncio.timeout(PUT_OFF_WAIT_S):
-            await stage.provider.publish_achievement(definition, OLD_ID)
+    rows = [world.assessment(achievement_id=OLD_ID) for _ in range(ROWS)]
+    single = world.assessment(achievement_id=OLD_ID)
+    async with provider_of(world) as http:
+        async with publications_held_back(world), asyncio.timeout(PUT_OFF_WAIT_S):
+            await world.provider.publish_achievement(definition, OLD_ID)
             early = await http.post("/assessor/assessments", json=single)
             assert (early.status_code, early.headers.get("Retry-After")) == (503, "2"), early.text
             before = put_off()
@@ -77,18 +79,18 @@ async def test_who_submits_at_once_after_a_publication_is_put_off_and_a_bulk_los
 
 
 async def test_a_version_that_was_never_published_is_refused_and_one_just_published_is_not(
-    stage: Stage,
+    world: PeopledWorld,
 ) -> None:
     definition, _ = sample_achievement()
-    ahead = stage.assessment(achievement_version=2)
-    async with provider_of(stage) as http:
-        for never in (ahead, stage.assessment(achievement_id=OLD_ID)):
+    ahead = world.assessment(achievement_version=2)
+    async with provider_of(world) as http:
+        for never in (ahead, world.assessment(achievement_id=OLD_ID)):
             refused = await http.post("/assessor/assessments", json=never)
             assert (refused.status_code, refused.json()["code"]) == (422, "achievement-unknown")
-        async with publications_held_back(stage):
-            address = f"/issuer/achievements/{stage.achievement_id}/versions"
+        async with publications_held_back(world):
+            address = f"/issuer/achievements/{world.achievement_id}/versions"
             assert (await http.post(address, json=definition | {"name": "Newer"})).status_code == 201
             assert (await http.post("/assessor/assessments", json=ahead)).status_code == 503
-        await stage.settled()
+        await world.settled()
         taken = await http.post("/assessor/assessments", json=ahead)
         assert (taken.status_code, taken.json()["achievement_version"]) == (201, 2)

@@ -17,7 +17,7 @@ from services.world import DATABASE
 from shared.access import Scope
 from shared.clock import ordered_uuid
 from shared.database import Database
-from tests.integration.world.conftest import Stage
+from tests.integration.world.conftest import PeopledWorld
 from tests.integration.world.dumps import TABLES
 
 READ_MODELS = {
@@ -30,26 +30,26 @@ TRANSPORT = ("cursor", "inbox", "dead_letter")
 """How far a consumer has come: a replay may read everything again."""
 
 
-async def live(stage: Stage) -> None:
+async def live(world: PeopledWorld) -> None:
     """Have the world see every kind of event that a read model is made of."""
     definition, _ = sample_achievement()
     achievement_id = str(ordered_uuid())
-    await stage.provider.publish_achievement(definition | {"on_second_pass": "supersede"}, achievement_id)
-    settings = issuer_settings(stage.world.folder)
+    await world.provider.publish_achievement(definition | {"on_second_pass": "supersede"}, achievement_id)
+    settings = issuer_settings(world.installation.folder)
     async with await Database.open(settings.database_url.get_secret_value(), "issuer", 2) as database:
         spent = await create_api_key(database, SLUG, "spent", [Scope.CREDENTIALS_READ], 1)
         await revoke_api_key(database, SLUG, spent.prefix)
-    await stage.settled()
+    await world.settled()
     learner = {"reference": "twice", "name": "Twice Told", "email": "twice@example.org"}
     for _ in range(2):
-        await stage.passed(achievement_id=achievement_id, learner=learner)
-    withdrawn, forgotten = await stage.passed(), await stage.passed()
-    await stage.provider.revoke(withdrawn["credential_id"], "misconduct")
-    await stage.provider.erase(forgotten["learner_id"])
-    failed = stage.assessment()
+        await world.passed(achievement_id=achievement_id, learner=learner)
+    withdrawn, forgotten = await world.passed(), await world.passed()
+    await world.provider.revoke(withdrawn["credential_id"], "misconduct")
+    await world.provider.erase(forgotten["learner_id"])
+    failed = world.assessment()
     failed["results"] = dict.fromkeys(failed["results"], "missing")
-    await stage.provider.submit(failed)
-    await stage.settled()
+    await world.provider.submit(failed)
+    await world.settled()
 
 
 async def rows(connection: asyncpg.Connection[Any]) -> dict[str, list[str]]:
@@ -64,13 +64,13 @@ async def rows(connection: asyncpg.Connection[Any]) -> dict[str, list[str]]:
     }
 
 
-async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(stage: Stage) -> None:
-    await live(stage)
-    told = (len(stage.mailbox.messages), len(stage.partner.received))
+async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(world: PeopledWorld) -> None:
+    await live(world)
+    told = (len(world.mailbox.messages), len(world.partner.received))
     assert told == (6, 6), "four signatures and two ends"
     assert READ_MODELS.keys() == SERVICES.keys()
-    assert stage.world.cluster is not None
-    connection = await asyncpg.connect(stage.world.cluster.dsn(DATABASE))
+    assert world.installation.cluster is not None
+    connection = await asyncpg.connect(world.installation.cluster.dsn(DATABASE))
     try:
         before = await rows(connection)
         for service, tables in READ_MODELS.items():
@@ -78,14 +78,14 @@ async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(
                 assert before[f"{service}.{table}"], "a table that was never filled proves nothing"
             await connection.execute(f"TRUNCATE {', '.join(f'{service}.{table}' for table in tables)}")
             module = importlib.import_module(f"{SERVICES[service]}.replay")
-            said = await module.replay(stage.world.settings[service])
+            said = await module.replay(world.installation.settings[service])
             assert re.fullmatch(rf"{service}: .+ rebuilt from [1-9]\d* events\.", said)
-        await stage.settled()
+        await world.settled()
         after = await rows(connection)
     finally:
         await connection.close()
     for table, lines in before.items():
         assert after[table] == lines, table
-    assert (len(stage.mailbox.messages), len(stage.partner.received)) == told
-    await stage.passed()
-    assert (len(stage.mailbox.messages), len(stage.partner.received)) == (7, 7), "the world works on, once"
+    assert (len(world.mailbox.messages), len(world.partner.received)) == told
+    await world.passed()
+    assert (len(world.mailbox.messages), len(world.partner.received)) == (7, 7), "the world works on, once"

@@ -25,7 +25,7 @@ from shared.contracts.issuers import ApiKeyCreated
 from shared.database import Database
 from shared.embedded import Cluster
 from shared.eventstore import Append, Meta
-from tests.integration.world.conftest import Stage
+from tests.integration.world.conftest import PeopledWorld
 from tests.integration.world.dumps import TABLES
 from tests.integration.world.operations import Operation, Walker, walker
 
@@ -94,10 +94,10 @@ class Tenant:
     ids: dict[str, str | None] = field(default_factory=dict)
 
 
-def bodies(stage: Stage) -> dict[str, Any]:
+def bodies(world: PeopledWorld) -> dict[str, Any]:
     """Return a body that works for each operation that takes one, ids to be filled in."""
     definition, _ = sample_achievement()
-    submission = stage.assessment()
+    submission = world.assessment()
     submission |= {"assessment_id": "{assessment_id}", "achievement_id": "{achievement_id}"}
     return {
         "POST /assessor/assessments": submission,
@@ -105,7 +105,7 @@ def bodies(stage: Stage) -> dict[str, Any]:
         "POST /issuer/achievements": definition,
         "POST /issuer/achievements/{achievement_id}/versions": definition,
         "POST /issuer/credentials/{credential_id}/revoke": {"reason": "misconduct"},
-        "POST /notifier/subscriptions": {"url": stage.partner.url, "events": ["credential.revoked"]},
+        "POST /notifier/subscriptions": {"url": world.partner.url, "events": ["credential.revoked"]},
         "POST /verifier/verify": {},
     }
 
@@ -136,28 +136,28 @@ async def expired_key(world: World, slug: str) -> NewKey:
     return made
 
 
-async def neighbour(stage: Stage) -> Tenant:
+async def neighbour(world: PeopledWorld) -> Tenant:
     """Found a second issuer beside the sample one."""
-    settings = issuer_settings(stage.world.folder)
+    settings = issuer_settings(world.installation.folder)
     async with await Database.open(settings.database_url.get_secret_value(), "issuer", 2) as database:
         await create_issuer(database, settings, OTHER, PROFILE.model_copy(update={"name": "Harbour"}))
-    token = (await key(stage.world, OTHER, list(Scope))).token
-    await stage.settled()
-    return Tenant(OTHER, token, Provider(stage.world.address, token))
+    token = (await key(world.installation, OTHER, list(Scope))).token
+    await world.settled()
+    return Tenant(OTHER, token, Provider(world.installation.address, token))
 
 
-async def furnish(stage: Stage, tenant: Tenant) -> None:
+async def furnish(world: PeopledWorld, tenant: Tenant) -> None:
     """Give a tenant one thing of every kind, and note the ids."""
     definition, _ = sample_achievement()
     await tenant.provider.publish_achievement(definition, tenant.achievement_id)
-    stage.partner.trust(await tenant.provider.subscribe(stage.partner.url))
-    await stage.settled()
-    assessment = stage.assessment(achievement_id=tenant.achievement_id, assessment_id="theirs-0001")
+    world.partner.trust(await tenant.provider.subscribe(world.partner.url))
+    await world.settled()
+    assessment = world.assessment(achievement_id=tenant.achievement_id, assessment_id="theirs-0001")
     assessment["learner"]["reference"] = "theirs"
     learner_id = (await tenant.provider.submit(assessment))["learner_id"]
-    await stage.settled()
+    await world.settled()
     credential = await tenant.provider.credential_of("theirs-0001")
-    connection = await superuser(stage.world.cluster)
+    connection = await superuser(world.installation.cluster)
     try:
         told = await connection.fetchrow(
             "SELECT notification_id, subscription_id FROM notifier.delivery"
@@ -227,17 +227,17 @@ def without_ids(text: str, ids: dict[str, str | None]) -> str:
     return text
 
 
-async def test_every_operation_that_is_not_public_demands_a_key_of_its_scope(stage: Stage) -> None:
+async def test_every_operation_that_is_not_public_demands_a_key_of_its_scope(world: PeopledWorld) -> None:
     tokens = {
-        scope: ((await key(stage.world, SLUG, [scope])).token, await everything_but(stage, scope))
+        scope: ((await key(world.installation, SLUG, [scope])).token, await everything_but(world, scope))
         for scope in Scope
     }
-    expired = (await expired_key(stage.world, SLUG)).token
-    await stage.settled()
+    expired = (await expired_key(world.installation, SLUG)).token
+    await world.settled()
     nobody = ids_of_nobody()
-    check_none_is_hidden(stage.world)
-    async with walker(stage.world, bodies(stage)) as walk:
-        found = await walk.operations(stage.world)
+    check_none_is_hidden(world.installation)
+    async with walker(world.installation, bodies(world)) as walk:
+        found = await walk.operations(world.installation)
         assert {each.name for each in found} == OPEN_TO_ALL | SCOPES.keys()
         for operation in found:
             if operation.name in OPEN_TO_ALL:
@@ -253,9 +253,9 @@ async def test_every_operation_that_is_not_public_demands_a_key_of_its_scope(sta
             assert (await walk.ask(operation, nobody, only)).status_code not in (401, 403), operation.name
 
 
-async def everything_but(stage: Stage, scope: Scope) -> str:
+async def everything_but(world: PeopledWorld, scope: Scope) -> str:
     """Return a key of the sample issuer with every scope except one."""
-    return (await key(stage.world, SLUG, [each for each in Scope if each is not scope])).token
+    return (await key(world.installation, SLUG, [each for each in Scope if each is not scope])).token
 
 
 def check_none_is_hidden(world: World) -> None:
@@ -275,20 +275,20 @@ def routes_of(router: APIRouter) -> list[APIRoute]:
     return found
 
 
-async def test_a_neighbours_ids_answer_as_if_they_did_not_exist(stage: Stage) -> None:
-    theirs = await neighbour(stage)
-    await furnish(stage, theirs)
-    before = await rows_of(stage.world, theirs.slug)
+async def test_a_neighbours_ids_answer_as_if_they_did_not_exist(world: PeopledWorld) -> None:
+    theirs = await neighbour(world)
+    await furnish(world, theirs)
+    before = await rows_of(world.installation, theirs.slug)
     assert sum(map(len, before.values())) > 10
-    stranger = (await key(stage.world, SLUG, list(Scope))).token
-    await stage.provider.submit(stage.assessment())
-    await stage.settled()
-    async with walker(stage.world, bodies(stage)) as walk:
-        for operation in await walk.operations(stage.world):
+    stranger = (await key(world.installation, SLUG, list(Scope))).token
+    await world.provider.submit(world.assessment())
+    await world.settled()
+    async with walker(world.installation, bodies(world)) as walk:
+        for operation in await walk.operations(world.installation):
             if operation.name not in OPEN_TO_ALL and operation.name not in MAKING:
                 await check_nothing_is_told(walk, operation, theirs.ids, stranger)
-    await stage.settled()
-    assert await rows_of(stage.world, theirs.slug) == before
+    await world.settled()
+    assert await rows_of(world.installation, theirs.slug) == before
     await theirs.provider.__aexit__()
 
 
@@ -308,53 +308,55 @@ async def check_nothing_is_told(
         assert answer.status_code == 404, operation.name
 
 
-async def test_equal_ids_and_references_of_two_issuers_stay_apart(stage: Stage) -> None:
-    theirs = await neighbour(stage)
-    await furnish(stage, theirs)
-    ours = stage.assessment(assessment_id="theirs-0001")
+async def test_equal_ids_and_references_of_two_issuers_stay_apart(world: PeopledWorld) -> None:
+    theirs = await neighbour(world)
+    await furnish(world, theirs)
+    ours = world.assessment(assessment_id="theirs-0001")
     ours["learner"] = {"reference": "theirs", "name": "Somebody Else", "email": "else@example.org"}
-    answer = await stage.provider.submit(ours)
-    await stage.settled()
+    answer = await world.provider.submit(ours)
+    await world.settled()
     assert answer["outcome"] == "passed"
     assert answer["attempt"] == 1
     assert answer["learner_id"] != theirs.ids["learner_id"]
-    assert await stage.provider.learner_id("theirs") == answer["learner_id"]
-    credential = await stage.provider.credential_of("theirs-0001")
+    assert await world.provider.learner_id("theirs") == answer["learner_id"]
+    credential = await world.provider.credential_of("theirs-0001")
     assert credential["credential_id"] != theirs.ids["credential_id"]
     assert credential["status_list_url"].rpartition("/")[2] != theirs.ids["list_id"]
-    await stage.provider.revoke(credential["credential_id"], "misconduct")
-    await stage.provider.erase(answer["learner_id"])
-    await stage.settled()
-    document = await stage.provider.fetch(f"{stage.world.address}/credentials/{theirs.ids['credential_id']}")
-    assert (await stage.provider.verify(document.content))["verdict"] == "valid"
+    await world.provider.revoke(credential["credential_id"], "misconduct")
+    await world.provider.erase(answer["learner_id"])
+    await world.settled()
+    document = await world.provider.fetch(
+        f"{world.installation.address}/credentials/{theirs.ids['credential_id']}"
+    )
+    assert (await world.provider.verify(document.content))["verdict"] == "valid"
     again = await theirs.provider.submit(
-        stage.assessment(achievement_id=theirs.achievement_id, assessment_id="theirs-0002")
+        world.assessment(achievement_id=theirs.achievement_id, assessment_id="theirs-0002")
     )
     assert again["outcome"] == "passed"
     await theirs.provider.__aexit__()
 
 
-async def test_a_neighbours_achievement_can_be_neither_used_nor_taken_over(stage: Stage) -> None:
+async def test_a_neighbours_achievement_can_be_neither_used_nor_taken_over(world: PeopledWorld) -> None:
     """Its id is no secret: it stands at a public address, which is why nobody else may have it."""
-    theirs = await neighbour(stage)
-    await furnish(stage, theirs)
-    url = f"{stage.world.address}/achievements/{theirs.achievement_id}/1"
-    published = (await stage.provider.fetch(url)).content
+    theirs = await neighbour(world)
+    await furnish(world, theirs)
+    url = f"{world.installation.address}/achievements/{theirs.achievement_id}/1"
+    published = (await world.provider.fetch(url)).content
     changed, _ = sample_achievement()
     changed["name"] = "Taken Over"
     async with walker(
-        stage.world,
-        bodies(stage) | {"POST /issuer/achievements": changed | {"achievement_id": "{achievement_id}"}},
+        world.installation,
+        bodies(world) | {"POST /issuer/achievements": changed | {"achievement_id": "{achievement_id}"}},
     ) as walk:
-        by_name = {each.name: each for each in await walk.operations(stage.world)}
-        token = (await key(stage.world, SLUG, list(Scope))).token
-        await stage.settled()
+        by_name = {each.name: each for each in await walk.operations(world.installation)}
+        token = (await key(world.installation, SLUG, list(Scope))).token
+        await world.settled()
         taken = await walk.ask(by_name["POST /issuer/achievements"], theirs.ids, token)
         assert taken.status_code == 409
         assert taken.json()["code"] == "achievement-id-taken"
         for name in ("POST /assessor/assessments", "POST /assessor/assessments/bulk"):
             await check_used_for_nothing(walk, by_name[name], theirs.ids, token)
-    assert (await stage.provider.fetch(url)).content == published
+    assert (await world.provider.fetch(url)).content == published
     await theirs.provider.__aexit__()
 
 
