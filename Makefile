@@ -12,16 +12,22 @@ ARGS ?=
 PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
-.PHONY: help demo serve test check bench lock generate clean
+.PHONY: help demo serve kafka kafka-stop test check bench lock generate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.run ## Do the whole job on 1,000 learners, in one process, and tell the story
 	@$(BIN)/microcred demo $(ARGS)
 
 serve: $(VENV)/.run ## Keep the same world up, with its data, addresses and API pages
 	@$(BIN)/microcred serve $(ARGS)
+
+kafka: $(VENV)/.run ## Start a real single-node Apache Kafka, from Docker or with Java 17 and Maven
+	@$(BIN)/python deploy/kafka/broker.py start $(ARGS)
+
+kafka-stop: $(VENV)/.run ## Stop it
+	@$(BIN)/python deploy/kafka/broker.py stop $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/pytest $(ARGS)

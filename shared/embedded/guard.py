@@ -1,9 +1,9 @@
-"""The small process between the program and PostgreSQL, so that neither outlives the other by accident.
+"""The small process between a program and its server, so that neither outlives the other by accident.
 
-    program ──stdin pipe──▶ guard ──parent of──▶ postgres
+    program ──stdin pipe──▶ guard ──parent of──▶ postgres, or a Kafka broker
 
 It starts the command it is given and waits. When the pipe closes, because the program asked for a stop, ended
-or was killed with -9, it shuts PostgreSQL down and ends. A signal to the parent's death
+or was killed with -9, it shuts the server down and ends. A signal to the parent's death
 (`PR_SET_PDEATHSIG`) cannot do this: it fires when the *thread* that started the child ends, exists on Linux
 alone, and leaves no orderly shutdown.
 
@@ -27,8 +27,11 @@ KILL_WAIT_S = 5.0
 POLL_WAIT_S = 0.02
 
 STOP_LADDER = (
-    (signal.SIGINT, FAST_STOP_WAIT_S),  # end sessions, write a checkpoint
-    (signal.SIGQUIT, IMMEDIATE_STOP_WAIT_S),  # leave at once, recover at the next start
+    (signal.SIGINT, FAST_STOP_WAIT_S),  # end sessions, write a checkpoint; a broker: close its logs
+    (
+        signal.SIGQUIT,
+        IMMEDIATE_STOP_WAIT_S,
+    ),  # leave at once, recover at the next start; Java: say where it hangs
     (signal.SIGKILL, KILL_WAIT_S),
 )
 STOP_WAIT_S_MAX = FAST_STOP_WAIT_S + IMMEDIATE_STOP_WAIT_S + KILL_WAIT_S
@@ -57,7 +60,7 @@ def gone_within(pid: int, wait_s: float) -> bool:
 
 
 def end(pid: int) -> bool:
-    """Shut the postmaster `pid` down, ever less politely; whether it is gone after STOP_WAIT_S_MAX."""
+    """Shut the server `pid` down, ever less politely; whether it is gone after STOP_WAIT_S_MAX."""
     for number, wait_s in STOP_LADDER:
         try:
             os.kill(pid, number)
@@ -77,7 +80,7 @@ def _end_with_the_pipe(pid: int) -> None:
 def main(command: list[str]) -> int:
     """Run `command` until it ends or standard input does; its exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # A handler, not SIG_IGN: what is ignored here would be ignored by PostgreSQL too.
+        # A handler, not SIG_IGN: what is ignored here would be ignored by the server too.
         signal.signal(number, lambda *_: None)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - the caller's fixed command
     threading.Thread(target=_end_with_the_pipe, args=(child.pid,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Ports of 127.0.0.1, the only address an embedded PostgreSQL listens on."""
+"""Ports of 127.0.0.1, the only address that what we start ourselves listens on."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether PostgreSQL could listen on `port` now."""
+    """Whether a server could listen on `port` now."""
     with socket.socket() as probe:
-        # As PostgreSQL does: connections of an earlier run that wait to be forgotten are no obstacle.
+        # As servers do: connections of an earlier run that wait to be forgotten are no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.embedded.guard import KILL_WAIT_S, alive, end, gone_within
+from shared.embedded.processes import children, command_line
 from shared.errors import Unavailable
-
-PS_WAIT_S = 10.0
-
-_PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def kill(pid: int) -> None:
 
     Each backend is in a process group of its own, so a signal to the group would reach the postmaster alone.
     """
-    family = [pid, *_children(pid)]
+    family = [pid, *children(pid)]
     for member in family:
         try:
             os.kill(member, signal.SIGKILL)
@@ -74,41 +70,5 @@ def kill(pid: int) -> None:
 
 
 def _runs_on(pid: int, data: Path) -> bool:
-    command = _command_line(pid)
+    command = command_line(pid)
     return "postgres" in command and f" -D {data} " in command
-
-
-def _command_line(pid: int) -> str:
-    """The words of a process's command line, each followed by a space; empty where it has ended."""
-    if not _PROC.joinpath("self").exists():
-        return _ps("-ww", "-o", "args=", "-p", str(pid)).replace("\n", " ")
-    try:
-        return _PROC.joinpath(str(pid), "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-    except OSError:
-        return ""
-
-
-def _children(pid: int) -> list[int]:
-    if not _PROC.joinpath("self").exists():
-        rows = (row.split() for row in _ps("-A", "-o", "pid=,ppid=").splitlines())
-        return [int(child) for child, parent in rows if int(parent) == pid]
-    return [int(each.name) for each in _PROC.glob("[0-9]*") if _parent(each) == pid]
-
-
-def _parent(process: Path) -> int | None:
-    try:
-        stat = (process / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[1])
-
-
-def _ps(*arguments: str) -> str:
-    answer = subprocess.run(  # noqa: S603 - fixed arguments
-        ["ps", *arguments],  # noqa: S607 - wherever the system keeps it
-        capture_output=True,
-        text=True,
-        timeout=PS_WAIT_S,
-        check=False,
-    )
-    return answer.stdout
