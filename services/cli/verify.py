@@ -12,6 +12,7 @@ import typer
 
 from services.cli.running import EXIT_USAGE, console
 from services.demo.story import print_verdict
+from services.verifier.answers import verdict_json
 from services.verifier.offline import EXIT_CODES, verify_file
 from shared import clock
 from shared.errors import Invalid
@@ -42,7 +43,7 @@ def verify(
     except Invalid as fault:
         typer.echo(f"{did_document}: {fault.message} {' '.join(fault.reasons)}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    told = verdict.as_json()
+    told = verdict_json(verdict)
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:

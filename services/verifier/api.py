@@ -14,9 +14,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.verifier import handlers
-from services.verifier.domain import CHECKS
+from services.verifier.answers import verdict_json
 from services.verifier.handlers import Verify
 from services.verifier.store import ListRow
+from services.verifier.verdict import CHECKS
 from shared import clock
 from shared.database import Database
 from shared.http import client_of
@@ -50,7 +51,32 @@ class CheckAnswer(BaseModel):
         description="For programs: the name that the standards give the error (such as"
         " `PROOF_VERIFICATION_ERROR`), or ours (such as `EXPIRED`). Null unless failed or unknown."
     )
+    type: str | None = Field(
+        description="The problem type (a URL) that a standard gives the error: Data Integrity 1.0, VC Data"
+        " Model 2.0, Bitstring Status List 1.0. Null where none does."
+    )
     sentence: str = Field(description="For people.")
+
+
+class StatusAnswer(BaseModel):
+    """What one status list says (Bitstring Status List 1.0, validate algorithm)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    purpose: str = Field(description="`revocation`, `suspension`, `refresh` or `message`.")
+    status: int = Field(description="The credential's value in the list.")
+    valid: bool = Field(description="Whether that value is 0.")
+    message: str | None = Field(description="The issuer's own words for the value: not ours, and unchecked.")
+
+
+class RecognitionAnswer(BaseModel):
+    """What the registry of recognised issuers says of this one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(description="The name under which it is recognised.")
+    since: str = Field(description="Since when (UTC, milliseconds).")
+    source: str = Field(description="Who says so: this installation, or the operator of a registry.")
 
 
 class VerdictAnswer(BaseModel):
@@ -68,6 +94,12 @@ class VerdictAnswer(BaseModel):
         description="The issuer's identifier as the credential has it; not yet proved."
     )
     checks: list[CheckAnswer] = Field(description="Every check, in the order in which they were made.")
+    statuses: list[StatusAnswer] = Field(
+        description="What the status lists say that are the issuer's word today; empty where none is at hand."
+    )
+    recognitions: list[RecognitionAnswer] = Field(
+        description="Who recognises the issuer; empty for a stranger, and where it is not proved who issued."
+    )
 
 
 def routes(verify: Verify, limit: RateLimit) -> APIRouter:
@@ -92,7 +124,7 @@ def routes(verify: Verify, limit: RateLimit) -> APIRouter:
         """
         limit.spend(client_of(request))
         verdict = await verify(await request.body(), clock.now())
-        return verdict.as_json()
+        return verdict_json(verdict)
 
     return router
 

@@ -1,12 +1,15 @@
 """Reads a DID document (Controlled Identifiers 1.0 §2) for the Ed25519 keys that it publishes.
 
-Strict where it matters: a method counts for the controller that it names, and only for what the document
-lists it for. Methods of other kinds are passed over, since a document may hold keys of any kind; so are those
-whose dates cannot be read.
+A key is written as a Multikey (§2.2.2) or as a JsonWebKey (§2.2.3). Strict where it matters: a method counts
+for the controller that it names, and only for what the document lists it for. Methods of other kinds are
+passed over, since a document may hold keys of any kind; so are those whose dates cannot be read, and those
+that tell the secret half of a key.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,11 +20,11 @@ from shared.errors import Invalid
 from shared.proofs import datetimes, multikey, strictjson
 from shared.proofs.strictjson import JsonObject, JsonValue
 
-_METHOD_TYPE = "Multikey"
+_JWK_MEMBERS_PRIVATE = frozenset({"d", "k"})
 
 
 def read_did_document(data: bytes) -> tuple[str, Sequence[Method]]:
-    """The DID that the document describes, and its Multikey methods.
+    """The DID that the document describes, and its methods.
 
     Raises Invalid('did-document-malformed') if it is not the document of a DID.
     """
@@ -32,29 +35,63 @@ def read_did_document(data: bytes) -> tuple[str, Sequence[Method]]:
     did = document.get("id") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(did, str) or not did.startswith("did:"):
         raise _malformed("It has no id that is a DID.")
-    asserted = many(document.get("assertionMethod"))
+    asserted, authenticated = many(document.get("assertionMethod")), many(document.get("authentication"))
     asserting = {_method_id(each, did) for each in asserted}
-    methods = [
-        _method(each, did, asserting) for each in (*many(document.get("verificationMethod")), *asserted)
-    ]
+    authenticating = {_method_id(each, did) for each in authenticated}
+    written = (*many(document.get("verificationMethod")), *asserted, *authenticated)
+    methods = [_method(each, did, asserting, authenticating) for each in written]
     return did, [method for method in methods if method is not None]
 
 
-def _method(entry: JsonValue, did: str, asserting: set[str | None]) -> Method | None:
-    """A method written out, in verificationMethod or embedded in assertionMethod; None if it is of no use."""
+def _method(
+    entry: JsonValue, did: str, asserting: set[str | None], authenticating: set[str | None]
+) -> Method | None:
+    """A method written out, by itself or within a relationship; None if it is of no use."""
     identifier = _method_id(entry, did)
-    if not isinstance(entry, dict) or identifier is None or entry.get("type") != _METHOD_TYPE:
+    if not isinstance(entry, dict) or identifier is None:
         return None
-    controller, key = entry.get("controller"), entry.get("publicKeyMultibase")
-    if not isinstance(controller, str) or not isinstance(key, str):
+    controller = entry.get("controller")
+    if not isinstance(controller, str):
         return None
     try:
-        public_key = multikey.decode_public_key(key)
+        public_key = _public_key(entry)
         ends = [_moment(entry, member) for member in ("expires", "revoked") if member in entry]
     except Invalid:
         return None
-    facts = KeyFacts(controller, identifier in asserting, ends_at=min(ends, default=None))
+    facts = KeyFacts(
+        controller,
+        asserts=identifier in asserting,
+        ends_at=min(ends, default=None),
+        authenticates=identifier in authenticating,
+    )
     return Method(identifier, public_key, facts)
+
+
+def _public_key(method: JsonObject) -> bytes:
+    """The 32 bytes of the key; `Invalid` for one that is malformed, weak, secret or of another kind."""
+    if method.get("type") == "Multikey":
+        key = method.get("publicKeyMultibase")
+        return multikey.decode_public_key(key if isinstance(key, str) else "")
+    jwk = method.get("publicKeyJwk")
+    if method.get("type") != "JsonWebKey" or not isinstance(jwk, dict) or _JWK_MEMBERS_PRIVATE & jwk.keys():
+        raise _malformed("A method is of another kind, or tells a secret key.")
+    x = jwk.get("x")
+    if jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519" or not isinstance(x, str):
+        raise _malformed("A method holds a key of another kind.")
+    public_key = _base64url(x)
+    multikey.refuse_weak(public_key)
+    return public_key
+
+
+def _base64url(text: str) -> bytes:
+    """Strict base64url without padding (RFC 7515 §2): one spelling for each key."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as cause:
+        raise _malformed("A method holds a key that is not base64url.") from cause
+    if base64.urlsafe_b64encode(data).decode().rstrip("=") != text:
+        raise _malformed("A method holds a key that is not base64url.")
+    return data
 
 
 def _method_id(entry: JsonValue, did: str) -> str | None:

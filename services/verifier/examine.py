@@ -5,6 +5,8 @@ Everything that may wait is here and in the sources behind it; what the facts me
 
 from __future__ import annotations
 
+import asyncio
+
 from services.verifier.facts import DocumentFacts, Facts, Objection
 from services.verifier.lists import ListReader, entries, status_facts
 from services.verifier.reading import parse, read
@@ -17,14 +19,13 @@ WRAPPER = "verifiableCredential"
 
 
 class Examiner:
-    """Examines with one set of workers, against one set of sources."""
+    """Examines with one set of workers."""
 
-    def __init__(self, workers: CanonicalWorkers, sources: Sources) -> None:
+    def __init__(self, workers: CanonicalWorkers) -> None:
         self._workers = workers
-        self._sources = sources
         self._lists = ListReader(workers)
 
-    async def examine(self, data: bytes) -> Facts:
+    async def examine(self, data: bytes, sources: Sources) -> Facts:
         """Gather the facts about a credential, given bare or as `{"verifiableCredential": …}`.
 
         Whatever `data` holds, there are facts about it. Raises Unavailable if the workers or the sources are
@@ -34,12 +35,14 @@ class Examiner:
         if isinstance(value, Objection):
             return Facts(DocumentFacts(unreadable=value))
         reading = await read(_unwrapped(value), self._workers)
-        document = await document_facts(reading, self._sources)
+        document = await document_facts(reading, sources)
         found = entries(reading.document)
         return Facts(
             document=document,
-            status=tuple([await status_facts(entry, self._sources, self._lists) for entry in found]),
-            registry=await self._sources.registry(document.issuer),
+            status=tuple(
+                await asyncio.gather(*(status_facts(entry, sources, self._lists) for entry in found))
+            ),
+            registry=await sources.registry(document.issuer),
         )
 
 

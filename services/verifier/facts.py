@@ -1,12 +1,14 @@
 """What examining a credential brings to light, before anyone asks what time it is.
 
 Facts are gathered by examine.py from the credential's bytes, its issuer's keys and its status lists, and are
-judged by domain.py. They hold no document: a value of the credential enters a sentence nowhere.
+judged by domain.py. They hold no document: a value of the credential enters a sentence nowhere. The only
+words of an issuer's that pass through are its messages about a status, which stand apart in the answer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -36,14 +38,16 @@ class Objection:
 class KeyFacts:
     """A verification method as the document of its controller describes it (Controlled Identifiers 1.0 §2.2).
 
-    `asserts` tells whether that document lists it under assertionMethod. Nothing signed before `valid_from`
-    counts, and from `ends_at` on (expired or revoked) nothing at all.
+    `asserts` and `authenticates` tell whether that document lists it under assertionMethod (for credentials)
+    or authentication (for presentations). Nothing signed before `valid_from` counts, and from `ends_at` on
+    (expired or revoked) nothing at all.
     """
 
     controller: str
     asserts: bool = True
     valid_from: datetime | None = None
     ends_at: datetime | None = None
+    authenticates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +79,44 @@ class DocumentFacts:
 
 @dataclass(frozen=True, slots=True)
 class ListFacts:
-    """A status list as it was found: who it says it is, and the credential's bit in it.
+    """A status list as it was found: who it says it is, and the credential's value in it (a bit, mostly).
 
-    `bit` is an Objection where the list cannot be decoded, is too short, or ends before the bit.
+    `value` is an Objection where the list cannot be decoded, is too short, or ends before it.
     """
 
     document: DocumentFacts
     id: str | None
     purposes: tuple[str, ...]
-    bit: bool | Objection
+    value: int | Objection
 
 
 @dataclass(frozen=True, slots=True)
 class StatusFacts:
-    """One status entry of a credential; `found` is an Objection where its list could not be had."""
+    """One status entry of a credential; `found` is an Objection where its list could not be had.
+
+    `messages` are the issuer's words for the values, where it gives any.
+    """
 
     purpose: str
     list_url: str
     found: ListFacts | Objection
+    messages: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """One statement of the registry about an issuer: under which name, since when, and by whose word."""
+
+    name: str
+    since: datetime
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """What the verifier's registry of issuers says: the issuer's name, or None for a stranger."""
+    """What the verifier's registry of issuers says; no recognition for a stranger."""
 
-    name: str | None
+    recognitions: tuple[Recognition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

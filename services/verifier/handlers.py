@@ -6,18 +6,23 @@ looked at when it is used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from prometheus_client import Counter
 
 from services.verifier import projections, store
-from services.verifier.domain import Verdict, judge
+from services.verifier.domain import judge
 from services.verifier.examine import Examiner
-from services.verifier.facts import KeyFacts, Registry
-from services.verifier.sources import FoundList, Method
+from services.verifier.facts import KeyFacts, Objection, Recognition, Registry
+from services.verifier.fetching import Errand, Fetcher
+from services.verifier.objections import unknown
+from services.verifier.sources import FoundList, Method, Sources
 from services.verifier.store import ListRow
+from services.verifier.verdict import Verdict
+from services.verifier.web import Web
+from shared import clock
 from shared.contracts.status_lists import StatusListPublished
 from shared.database import Database
 from shared.errors import NotFound
@@ -26,6 +31,7 @@ from shared.proofs import multikey
 from shared.telemetry import END_TO_END_SECONDS
 
 LIST_PATH = "/status/"
+OURSELVES = "this installation"
 
 VERIFICATIONS = Counter("microcred_verifications_total", "Verifications by verdict", ["verdict"])
 PUBLISHED_TO_KEPT = END_TO_END_SECONDS.labels("published-to-kept")
@@ -45,17 +51,18 @@ async def keep_issuers(batch: Sequence[Recorded], session: Session, _: Any) -> N
 
 
 class Kept:
-    """The sources of the running service: what it has kept from events, and nothing from the network."""
+    """The sources of the running service: what it has kept from events, and then what other servers say."""
 
-    def __init__(self, database: Database, public_url: str) -> None:
+    def __init__(self, database: Database, public_url: str, fetcher: Fetcher) -> None:
         self._database = database
         self._lists_at = f"{public_url}{LIST_PATH}"
+        self._web = Web(Errand(fetcher), public_url, clock.now)
 
-    async def methods(self, did: str) -> list[Method] | None:
+    async def methods(self, did: str, wanted: str) -> Sequence[Method] | Objection:
         async with self._database.connection() as connection:
             rows = await store.keys_of(connection, did)
         if not rows:
-            return None
+            return await self._web.methods(did, wanted)
         return [
             Method(
                 row.key_id,
@@ -65,27 +72,31 @@ class Kept:
             for row in rows
         ]
 
-    async def status_list(self, url: str) -> FoundList | None:
+    async def status_list(self, url: str) -> FoundList | Objection:
         if not url.startswith(self._lists_at):
-            return None
+            return await self._web.status_list(url)
         async with self._database.connection() as connection:
             row = await store.find_list(connection, url.removeprefix(self._lists_at))
-        return None if row is None else FoundList(row.credential.encode(), bytes.fromhex(row.sha256))
+        if row is None:
+            return unknown("status-list-unreachable", "Its status list is not known here.")
+        return FoundList(row.credential.encode(), bytes.fromhex(row.sha256))
 
     async def registry(self, did: str) -> Registry:
         async with self._database.connection() as connection:
-            return Registry(await store.issuer_name(connection, did))
+            tenant = await store.tenant_of(connection, did)
+        return Registry(() if tenant is None else (Recognition(*tenant, OURSELVES),))
 
 
 class Verify:
-    """Verifies credentials for whoever asks."""
+    """Verifies credentials for whoever asks; `sources` opens those of one verification."""
 
-    def __init__(self, examiner: Examiner) -> None:
+    def __init__(self, examiner: Examiner, sources: Callable[[], Sources]) -> None:
         self._examiner = examiner
+        self._sources = sources
 
     async def __call__(self, data: bytes, at: datetime) -> Verdict:
         """Return the verdict on the credential in `data` at the moment `at`; see Examiner.examine."""
-        verdict = judge(await self._examiner.examine(data), at)
+        verdict = judge(await self._examiner.examine(data, self._sources()), at)
         VERIFICATIONS.labels(verdict.result.value).inc()
         return verdict
 

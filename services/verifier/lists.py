@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from services.verifier.facts import ListFacts, Objection, Outcome, StatusFacts
 from services.verifier.objections import failed, objection, unknown
@@ -26,20 +27,27 @@ from shared.proofs.workers import CanonicalWorkers
 LISTS_CACHED_MAX = 1_024
 """Bounds the cache to some 50 MB for lists of the usual 131,072 entries."""
 ENTRIES_MAX = 8
+SIZE_BITS_MAX = 8
 
 _ENTRY_TYPE = "BitstringStatusListEntry"
 _LIST_TYPE = "BitstringStatusListCredential"
 _SUBJECT_TYPE = "BitstringStatusList"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,15}")
+_STATUS = re.compile(r"0x[0-9a-fA-F]{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
 class StatusEntry:
-    """A well-formed entry of a credential: bit `index` of the list at `list_url`."""
+    """A well-formed entry of a credential: value `index`, of `size` bits, of the list at `list_url`.
+
+    `messages` says what the values mean, where there are more than two.
+    """
 
     purpose: str
     index: int
     list_url: str
+    size: int = 1
+    messages: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +99,26 @@ async def status_facts(
     if isinstance(entry, Objection):
         return entry
     found = await sources.status_list(entry.list_url)
-    if found is None:
-        missing = unknown("status-list-unreachable", "Its status list is not known here and is not fetched.")
-        return StatusFacts(entry.purpose, entry.list_url, missing)
+    if isinstance(found, Objection):
+        return StatusFacts(entry.purpose, entry.list_url, found)
     listed = await reader.read(found)
     identifier = listed.reading.document.get("id")
     facts = ListFacts(
         document=await document_facts(listed.reading, sources),
         id=identifier if isinstance(identifier, str) else None,
         purposes=listed.purposes,
-        bit=_bit(listed.bits, entry.index),
+        value=_value(listed.bits, entry),
     )
-    return StatusFacts(entry.purpose, entry.list_url, facts)
+    return StatusFacts(entry.purpose, entry.list_url, facts, entry.messages)
 
 
 def _entry(entry: JsonValue) -> StatusEntry | Objection:
     if not isinstance(entry, dict) or _ENTRY_TYPE not in many(entry.get("type")):
         return unknown("status-unsupported", "Its status is kept in a way that this verifier does not know.")
-    if entry.get("statusSize", 1) != 1:
-        return unknown(
-            "status-unsupported", "Its status has more than two values, which is not understood here."
-        )
     purpose, index, url = (
         entry.get(key) for key in ("statusPurpose", "statusListIndex", "statusListCredential")
     )
+    size = entry.get("statusSize", 1)
     if (
         not isinstance(purpose, str)
         or not isinstance(index, str)
@@ -122,9 +126,35 @@ def _entry(entry: JsonValue) -> StatusEntry | Objection:
         or not isinstance(url, str)
         or not is_absolute_iri(url)
         or entry.get("id") == url
+        or isinstance(size, bool)
+        or not isinstance(size, int)
+        or size < 1
     ):
-        return failed("credential-malformed", "Its status entry is not built as such an entry must be.")
-    return StatusEntry(purpose, int(index), url)
+        return _malformed_entry()
+    if size > SIZE_BITS_MAX:
+        return unknown("status-unsupported", "Its status has more values than are understood here.")
+    messages = _messages(entry.get("statusMessage"))
+    if messages is None or ((messages or size > 1) and messages.keys() != set(range(2**size))):
+        return _malformed_entry()
+    return StatusEntry(purpose, int(index), url, size, messages)
+
+
+def _messages(told: JsonValue) -> dict[int, str] | None:
+    """What each value means (Bitstring Status List 1.0 §2.1); {} if untold, None if malformed."""
+    found: dict[int, str] = {}
+    for each in many(told):
+        if not isinstance(each, dict):
+            return None
+        status, message = each.get("status"), each.get("message")
+        if not isinstance(status, str) or not _STATUS.fullmatch(status) or not isinstance(message, str):
+            return None
+        if found.setdefault(int(status, 16), message) != message:
+            return None
+    return found
+
+
+def _malformed_entry() -> Objection:
+    return failed("credential-malformed", "Its status entry is not built as such an entry must be.")
 
 
 def _list_reading(reading: Reading) -> ListReading:
@@ -149,10 +179,14 @@ def _bits(encoded: JsonValue) -> Bitstring | Objection:
         return objection(refusal, Outcome.UNKNOWN)
 
 
-def _bit(bits: Bitstring | Objection, index: int) -> bool | Objection:
+def _value(bits: Bitstring | Objection, entry: StatusEntry) -> int | Objection:
+    """The entry's value: its bits from left to right, in a list long enough to hide it in a crowd."""
     if isinstance(bits, Objection):
         return bits
+    if len(bits) < bitstring.LENGTH_MIN * entry.size:
+        return unknown("status-list-length", f"A status list has at least {bitstring.LENGTH_MIN} entries.")
+    first = entry.index * entry.size
     try:
-        return bits.get(index)
+        return sum(bits.get(first + place) << (entry.size - 1 - place) for place in range(entry.size))
     except Invalid as refusal:
         return objection(refusal, Outcome.UNKNOWN)

@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.verifier.did_document import read_did_document
-from services.verifier.domain import Result, Verdict, judge
+from services.verifier.domain import judge
 from services.verifier.examine import Examiner
+from services.verifier.facts import Objection
+from services.verifier.objections import unknown
 from services.verifier.sources import FoundList, Method
+from services.verifier.verdict import Result, Verdict
 from shared.proofs.workers import CanonicalWorkers
 
 EXIT_CODES: Mapping[str, int] = {Result.VALID: 0, Result.INVALID: 1, Result.UNKNOWN: 2}
@@ -26,13 +29,15 @@ class Given:
         self._list = None if status_list is None else FoundList.of(status_list)
         self._document = None if did_document is None else read_did_document(did_document)
 
-    async def methods(self, did: str) -> Sequence[Method] | None:
+    async def methods(self, did: str, _wanted: str) -> Sequence[Method] | Objection:
         if self._document is None or self._document[0] != did:
-            return None
+            return unknown("key-not-retrieved", "The signer's keys are not known here and are not fetched.")
         return self._document[1]
 
-    async def status_list(self, _url: str) -> FoundList | None:
+    async def status_list(self, _url: str) -> FoundList | Objection:
         """The one at hand, whatever was asked for; whether it is the right one is judged later."""
+        if self._list is None:
+            return unknown("status-list-unreachable", "Its status list is not known here and is not fetched.")
         return self._list
 
     async def registry(self, _did: str) -> None:
@@ -49,4 +54,4 @@ async def verify_file(
     """
     sources = Given(status_list, did_document)
     async with CanonicalWorkers(1) as workers:
-        return judge(await Examiner(workers, sources).examine(credential), at)
+        return judge(await Examiner(workers).examine(credential, sources), at)

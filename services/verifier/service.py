@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.verifier import handlers
 from services.verifier.api import BODY_BYTES_MAX, public_routes, routes
 from services.verifier.examine import Examiner
+from services.verifier.fetching import LIMITS, Fetcher
 from services.verifier.handlers import Kept, Verify
 from services.verifier.settings import VerifierSettings
 from shared.access import api_key_subscription
@@ -15,6 +18,7 @@ from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished
 from shared.contracts.status_lists import StatusListPublished
 from shared.database import Database
 from shared.limits import RateLimit
+from shared.outbound import OutboundClient
 from shared.proofs.workers import CanonicalWorkers
 from shared.service import Service
 
@@ -27,13 +31,18 @@ LANES = (
 )
 
 
-async def build(settings: VerifierSettings) -> Service:
-    """Connect to the verifier's database and put its parts together; nothing runs yet."""
+async def build(settings: VerifierSettings, outbound: OutboundClient | None = None) -> Service:
+    """Connect to the verifier's database and put its parts together; nothing runs yet.
+
+    `outbound` replaces the client that fetches from strangers' servers; the service closes it.
+    """
     database = await Database.open(
         settings.database_url.get_secret_value(), NAME, settings.database_connections_max
     )
     workers = CanonicalWorkers(settings.verifier_processes)
-    verify = Verify(Examiner(workers, Kept(database, settings.public_url)))
+    outbound = outbound or OutboundClient(LIMITS, settings.outbound_allow_loopback)
+    fetcher = Fetcher(outbound)
+    verify = Verify(Examiner(workers), lambda: Kept(database, settings.public_url, fetcher))
     limit = RateLimit(settings.verifications_per_second_max, settings.verifications_burst_max)
     return Service(
         name=NAME,
@@ -42,6 +51,14 @@ async def build(settings: VerifierSettings) -> Service:
         api=routes(verify, limit),
         public=public_routes(database),
         subscriptions=LANES,
-        resources=(workers,),
+        resources=(workers, _closing(outbound)),
         body_bytes_max=BODY_BYTES_MAX,
     )
+
+
+@asynccontextmanager
+async def _closing(outbound: OutboundClient) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await outbound.close()

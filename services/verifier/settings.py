@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, Field, SecretStr
+from typing import Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 
 from shared.settings import Settings
 
@@ -29,3 +31,14 @@ class VerifierSettings(Settings):
     verifications_burst_max: int = Field(
         default=100, ge=1, description="Verifications that one client address may ask for at once."
     )
+    outbound_allow_loopback: bool = Field(
+        default=False,
+        description="Development alone: DID documents and status lists are fetched from loopback too, on any"
+        " port.",
+    )
+
+    @model_validator(mode="after")
+    def _guarded_in_production(self) -> Self:
+        if self.environment == "production" and self.outbound_allow_loopback:
+            raise ValueError("OUTBOUND_ALLOW_LOOPBACK is for development; production refuses it")
+        return self

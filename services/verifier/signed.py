@@ -22,10 +22,10 @@ from shared.proofs.suites import SUITES
 async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
     """What was read, together with the keys that its proofs name."""
     proofs = reading.proofs
-    if not isinstance(proofs, Objection):
-        found = [await _proof_facts(proof, sources) for proof in proofs]
     issuer = reading.document.get("issuer")
     identifier = issuer.get("id") if isinstance(issuer, dict) else issuer
+    if not isinstance(proofs, Objection):
+        found = [await _proof_facts(proof, identifier, sources) for proof in proofs]
     return DocumentFacts(
         unreadable=reading.unreadable,
         contexts=reading.contexts,
@@ -36,30 +36,34 @@ async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
     )
 
 
-async def find_method(verification_method: str, sources: Sources) -> Method | Objection:
-    """The verification method of this DID URL, or why there is none."""
+async def find_method(verification_method: str, signer: JsonValue, sources: Sources) -> Method | Objection:
+    """The verification method of this DID URL, or why there is none.
+
+    Nobody but the `signer` that the document names is looked up: no other key could speak for it.
+    """
     did, hash_mark, _ = verification_method.partition("#")
     if not hash_mark:
         return failed("did-malformed", "The signature does not say which of the signer's keys made it.")
     try:
         if didkey.is_did_key(did):
-            return Method(verification_method, didkey.public_key(verification_method), KeyFacts(did))
+            public_key = didkey.public_key(verification_method)
+            return Method(verification_method, public_key, KeyFacts(did, authenticates=True))
         if didweb.is_did_web(did):
             didweb.document_url(did)
     except Invalid as refusal:
         return objection(refusal)
-    methods = await sources.methods(did)
-    if methods is None:
-        return unknown("key-not-retrieved", "The signer's keys are not known here and are not fetched.")
-    for method in methods:
-        if method.id == verification_method:
-            return method
-    return failed("key-malformed", "The signer has published no such key.")
+    if did != signer:
+        return unknown("key-not-retrieved", "It bears a signature of somebody else, who is not looked up.")
+    methods = await sources.methods(did, verification_method)
+    if isinstance(methods, Objection):
+        return methods
+    unlisted = failed("key-malformed", "The signer has published no such key.")
+    return next((method for method in methods if method.id == verification_method), unlisted)
 
 
-async def _proof_facts(read: ReadProof, sources: Sources) -> ProofFacts:
+async def _proof_facts(read: ReadProof, issuer: JsonValue, sources: Sources) -> ProofFacts:
     proof = read.proof
-    found = await find_method(proof.verification_method, sources)
+    found = await find_method(proof.verification_method, issuer, sources)
     return ProofFacts(
         verification_method=proof.verification_method,
         created=_moment(proof.created),

@@ -1,7 +1,8 @@
 """Where an examination gets what is not in the credential: keys, status lists, names of issuers.
 
 The seam between examining (examine.py) and looking up. The running service looks into what it has kept from
-events (handlers.py), the command line into the files that it was given (offline.py).
+events (handlers.py) and then at the servers of strangers (web.py), the command line into the files that it
+was given (offline.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-from services.verifier.facts import KeyFacts, Registry
+from services.verifier.facts import KeyFacts, Objection, Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,17 @@ class FoundList:
 
 
 class Sources(Protocol):
-    """What can be asked. None always means: not to be had here, so that the answer stays open."""
+    """What can be asked, for one verification. An Objection says why a thing is not to be had: the answer
+    stays open."""
 
-    async def methods(self, did: str) -> Sequence[Method] | None:
-        """Every verification method that `did` has or had, or None if its document is not to be had."""
+    async def methods(self, did: str, wanted: str) -> Sequence[Method] | Objection:
+        """Every verification method that `did` has or had.
 
-    async def status_list(self, url: str) -> FoundList | None:
+        `wanted` is the id of the one that is looked for: whoever keeps copies looks again if it is not among
+        them.
+        """
+
+    async def status_list(self, url: str) -> FoundList | Objection:
         """The newest list credential that stands at `url`."""
 
     async def registry(self, did: str) -> Registry | None:

@@ -132,12 +132,14 @@ async def keys_of(connection: Connection, did: str) -> list[KeyRow]:
     return [KeyRow(**dict(row)) for row in rows]
 
 
-async def issuer_name(connection: Connection, did: str) -> str | None:
-    """The name of the tenant with this DID, or None for a stranger."""
-    name: str | None = await connection.fetchval(
-        "SELECT name FROM issuer WHERE did = $1 ORDER BY issuer_id LIMIT 1", did
+async def tenant_of(connection: Connection, did: str) -> tuple[str, datetime] | None:
+    """The name of the tenant with this DID and the day of its first key, or None for a stranger."""
+    row = await connection.fetchrow(
+        "SELECT name, min(valid_from) AS since FROM issuer JOIN issuer_key USING (issuer_id, did)"
+        " WHERE did = $1 GROUP BY issuer_id, name ORDER BY issuer_id LIMIT 1",
+        did,
     )
-    return name
+    return None if row is None else (row["name"], row["since"])
 
 
 async def events_taken(connection: Connection, consumers: Sequence[str]) -> int:

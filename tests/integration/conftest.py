@@ -1,13 +1,15 @@
-"""Databases of the services, migrated with what every service has."""
+"""Databases of the services, migrated with what every service has; an authority for servers on loopback."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from tests.conftest import Roles
+from tests.integration.authority import Authority
 
 
 @pytest.fixture
@@ -24,3 +26,9 @@ async def issuer(roles: Roles) -> AsyncIterator[Database]:
     async with await Database.open(roles.dsn("issuer"), "issuer") as opened:
         await migrate(opened, read_migrations("shared", SHARED_MIGRATIONS))
         yield opened
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A certificate authority that nobody else trusts."""
+    return Authority.made(tmp_path)

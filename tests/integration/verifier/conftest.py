@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+from services.verifier.fetching import LIMITS
 from services.verifier.service import build
 from services.verifier.settings import VerifierSettings
 from shared import clock
@@ -21,8 +22,12 @@ from shared.contracts.issuers import IssuerKeyPublished, IssuerProfile, IssuerPu
 from shared.contracts.status_lists import StatusListPublished
 from shared.database import Database
 from shared.eventstore import Append, Meta
+from shared.outbound import OutboundClient
 from shared.service import Running, running
 from tests.conftest import Roles
+from tests.integration.authority import Authority
+from tests.integration.loopback_server import Names
+from tests.integration.verifier.strangers import HOST, Strangers, strangers_site
 from tests.unit.verifier.credentials import LIST_ID, Signer, status_list
 
 SETTLE_WAIT_S = 30.0
@@ -37,6 +42,7 @@ def settings(roles: Roles) -> VerifierSettings:
         master_key_file=Path("unused"),
         database_url=roles.dsn("verifier"),
         bus_database_url=roles.dsn("bus_reader"),
+        outbound_allow_loopback=True,
         verifications_per_second_max=0.001,
         verifications_burst_max=8,
     )
@@ -53,11 +59,30 @@ def new_bus(roles: Roles, issuer: Database) -> Callable[[], Awaitable[LocalBus]]
 
 
 @pytest.fixture
+def names() -> Names:
+    """The resolver that the verifier asks: every name is this machine."""
+    return Names(["127.0.0.1"])
+
+
+@pytest.fixture
 async def house(
-    settings: VerifierSettings, new_bus: Callable[[], Awaitable[LocalBus]]
+    settings: VerifierSettings,
+    new_bus: Callable[[], Awaitable[LocalBus]],
+    authority: Authority,
+    names: Names,
 ) -> AsyncIterator[Running]:
-    async with running([await build(settings)], await new_bus()) as started:
+    outbound = OutboundClient(
+        LIMITS, settings.outbound_allow_loopback, resolver=names, ssl_context=authority.trusted()
+    )
+    async with running([await build(settings, outbound)], await new_bus()) as started:
         yield started
+
+
+@pytest.fixture
+async def strangers(authority: Authority) -> AsyncIterator[Strangers]:
+    """The web server of an issuer who is no tenant of ours."""
+    async with strangers_site(authority.server(HOST)) as site:
+        yield site
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from services.verifier.domain import CHECKS, judge
+from services.verifier.domain import judge
 from services.verifier.examine import Examiner
 from services.verifier.offline import Given
+from services.verifier.verdict import CHECKS
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import AT, ISSUER, JCS, Signer, as_bytes, badge, status_list
 
@@ -45,8 +46,8 @@ def altered(change: Callable[[dict[str, Any]], object], document: dict[str, Any]
 
 async def assert_verdict(odd: Odd, workers: CanonicalWorkers) -> None:
     """Judge it at AT: the result, the check that decides and its code have to be as `odd` says."""
-    examiner = Examiner(workers, Given(odd.status_list, odd.did_document))
-    verdict = judge(await examiner.examine(odd.credential), AT)
+    sources = Given(odd.status_list, odd.did_document)
+    verdict = judge(await Examiner(workers).examine(odd.credential, sources), AT)
     decisive = {"invalid": "failed", "unknown": "unknown", "valid": None}[odd.verdict]
     first = next(((c.name, c.code) for c in verdict.checks if c.outcome == decisive), (None, None))
     assert (verdict.result, *first) == (odd.verdict, odd.check, odd.code)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.verifier.domain import CHECKS, CLOCK_SKEW, MANDATORY, Result, Verdict, judge
+from services.verifier.answers import verdict_json
+from services.verifier.document_rules import CLOCK_SKEW
+from services.verifier.domain import judge
 from services.verifier.facts import (
     DocumentFacts,
     Facts,
@@ -18,9 +20,11 @@ from services.verifier.facts import (
     Objection,
     Outcome,
     ProofFacts,
+    Recognition,
     Registry,
     StatusFacts,
 )
+from services.verifier.verdict import CHECKS, MANDATORY, Result, Verdict
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ISSUER = "did:web:badges.example"
@@ -44,9 +48,10 @@ GOOD_DOCUMENT = DocumentFacts(
     valid_until=AT + timedelta(days=1),
 )
 GOOD_STATUS = StatusFacts(
-    "revocation", LIST_URL, ListFacts(GOOD_DOCUMENT, LIST_URL, ("revocation",), bit=False)
+    "revocation", LIST_URL, ListFacts(GOOD_DOCUMENT, LIST_URL, ("revocation",), value=0)
 )
-GOOD = Facts(GOOD_DOCUMENT, (GOOD_STATUS,), Registry("North College"))
+NORTH = Recognition("North College", AT - timedelta(days=30), "this installation")
+GOOD = Facts(GOOD_DOCUMENT, (GOOD_STATUS,), Registry((NORTH,)))
 
 
 def outcome(verdict: Verdict, name: str) -> Outcome:
@@ -85,7 +90,7 @@ lists = st.builds(
     documents,
     st.sampled_from([LIST_URL, None, "https://badges.example/status/2"]),
     st.sampled_from([("revocation",), ("suspension", "revocation"), ()]),
-    st.booleans() | objections,
+    st.integers(0, 3) | objections,
 )
 statuses = (
     st.builds(
@@ -101,7 +106,7 @@ facts = st.builds(
     Facts,
     documents,
     st.lists(statuses, max_size=3).map(tuple),
-    st.none() | st.builds(Registry, st.none() | st.just("North College")),
+    st.none() | st.sampled_from([Registry(), Registry((NORTH,))]),
 )
 
 
@@ -137,7 +142,7 @@ def test_a_valid_verdict_means_what_it_says(given_facts: Facts) -> None:
         assert isinstance(status, StatusFacts)
         assert isinstance(status.found, ListFacts)
         assert status.found.document.issuer == document.issuer
-        assert status.found.bit is False or status.purpose == "refresh"
+        assert status.found.value == 0 or status.purpose in ("refresh", "message")
         assert status.found.id == status.list_url
 
 
@@ -158,7 +163,7 @@ def test_given_nothing_amiss_then_valid_and_recognised() -> None:
 
 
 def test_given_a_stranger_then_valid_but_not_recognised() -> None:
-    verdict = judge(replace(GOOD, registry=Registry(None)), AT)
+    verdict = judge(replace(GOOD, registry=Registry()), AT)
     assert verdict.result is Result.VALID
     assert outcome(verdict, "issuer recognised") is Outcome.UNKNOWN
     assert "does not know" in verdict.sentence
@@ -170,7 +175,7 @@ def test_given_an_impostor_then_the_borrowed_name_is_not_shown_as_recognised() -
     assert verdict.result is Result.INVALID
     assert outcome(verdict, "key belongs to issuer") is Outcome.FAILED
     assert outcome(verdict, "issuer recognised") is Outcome.SKIPPED
-    assert "North College" not in str(verdict.as_json())
+    assert "North College" not in str(verdict_json(verdict))
 
 
 def test_given_a_broken_signature_then_nothing_the_document_says_is_looked_at() -> None:
@@ -210,13 +215,26 @@ def test_clocks_may_differ_by_the_skew_and_no_more(member: str, name: str, late:
 
 
 def test_the_json_form_is_stable() -> None:
-    told = judge(replace(GOOD, registry=None), AT).as_json()
-    assert list(told) == ["verdict", "sentence", "at", "issuer", "checks"]
+    told = verdict_json(judge(GOOD, AT))
+    assert list(told) == [
+        "verdict",
+        "sentence",
+        "at",
+        "issuer",
+        "checks",
+        "statuses",
+        "recognitions",
+    ]
     assert told["at"] == "2026-06-01T12:00:00.000Z"
     assert told["issuer"] == ISSUER
     assert told["checks"][0] == {
         "name": "parsed",
         "outcome": "passed",
         "code": None,
+        "type": None,
         "sentence": "It is a well-formed credential.",
     }
+    assert told["statuses"] == [{"purpose": "revocation", "status": 0, "valid": True, "message": None}]
+    assert told["recognitions"] == [
+        {"name": "North College", "since": "2026-05-02T12:00:00.000Z", "source": "this installation"}
+    ]

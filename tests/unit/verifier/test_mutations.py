@@ -11,9 +11,10 @@ import pytest_asyncio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.verifier.domain import Result, judge
+from services.verifier.domain import judge
 from services.verifier.examine import Examiner
 from services.verifier.offline import Given
+from services.verifier.verdict import Result
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import AT, ISSUER, JCS, RDFC, as_bytes, badge, status_list
 
@@ -32,7 +33,7 @@ values = st.recursive(
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def examiner() -> AsyncIterator[Examiner]:
     async with CanonicalWorkers(1) as workers:
-        yield Examiner(workers, Given(status_list(), None))
+        yield Examiner(workers)
 
 
 def places(value: Any, path: Place = ()) -> Iterator[Place]:
@@ -51,7 +52,7 @@ def parent_of(document: Any, place: Place) -> Any:
 
 
 async def result(examiner: Examiner, data: bytes) -> Result:
-    return judge(await examiner.examine(data), AT).result
+    return judge(await examiner.examine(data, Given(status_list(), None)), AT).result
 
 
 @pytest.mark.parametrize("suite", DOCUMENTS)

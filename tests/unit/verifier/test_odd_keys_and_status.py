@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -42,6 +43,15 @@ def short_list() -> str:
 
 def web(**members: Any) -> bytes:
     return as_bytes(signed(signer=WEB, credentialStatus=None, **members))
+
+
+JWK_X = base64.urlsafe_b64encode(WEB.public_key).decode().rstrip("=")
+
+
+def jwk(**members: Any) -> dict[str, Any]:
+    """The method of WEB as a JsonWebKey."""
+    key = {"kty": "OKP", "crv": "Ed25519", "x": JWK_X} | members
+    return {"type": "JsonWebKey", "publicKeyMultibase": None, "publicKeyJwk": key}
 
 
 WEAK_KEY = multikey.encode_multibase(b"\xed\x01" + bytes([1] + [0] * 31))
@@ -99,6 +109,35 @@ ODD: dict[str, Odd] = {
         web(),
         "valid",
         did_document=did_document(method={"id": f"#{WEB.multikey}"}, assertionMethod=[f"#{WEB.multikey}"]),
+    ),
+    "a did:web with its key as a JWK": Odd(web(), "valid", did_document=did_document(method=jwk())),
+    "a JWK that tells its secret": Odd(
+        web(),
+        "invalid",
+        "proof",
+        "INVALID_VERIFICATION_METHOD",
+        did_document=did_document(method=jwk(d=JWK_X)),
+    ),
+    "a JWK that is padded": Odd(
+        web(),
+        "invalid",
+        "proof",
+        "INVALID_VERIFICATION_METHOD",
+        did_document=did_document(method=jwk(x=JWK_X + "=")),
+    ),
+    "a JWK of another curve": Odd(
+        web(),
+        "invalid",
+        "proof",
+        "INVALID_VERIFICATION_METHOD",
+        did_document=did_document(method=jwk(crv="X25519")),
+    ),
+    "a JWK under which every signature holds": Odd(
+        web(),
+        "invalid",
+        "proof",
+        "INVALID_VERIFICATION_METHOD",
+        did_document=did_document(method=jwk(x="AQ" + "A" * 41)),
     ),
     "a did:web with somebody else's document": Odd(
         web(), "unknown", "proof", "KEY_NOT_RETRIEVED", did_document=did_document(id="did:web:x.example")
@@ -210,8 +249,11 @@ ODD: dict[str, Odd] = {
         as_bytes(signed(credentialStatus=entry(statusListIndex="04711"))), **ENTRY
     ),
     "an entry that is its own list": Odd(as_bytes(signed(credentialStatus=entry(id=LIST_URL))), **ENTRY),
-    "a status with several values": Odd(
-        as_bytes(signed(credentialStatus=entry(statusSize=2))), "unknown", "status", "STATUS_UNSUPPORTED"
+    "a status with more values than are understood": Odd(
+        as_bytes(signed(credentialStatus=entry(statusSize=9))), "unknown", "status", "STATUS_UNSUPPORTED"
+    ),
+    "a status of several values without their meanings": Odd(
+        as_bytes(signed(credentialStatus=entry(statusSize=2))), **ENTRY
     ),
     "a status of another kind": Odd(
         as_bytes(signed(credentialStatus={"id": "https://x.example/revoked", "type": "BitstringStatusList"})),
@@ -220,10 +262,25 @@ ODD: dict[str, Odd] = {
         "STATUS_UNSUPPORTED",
     ),
     "a purpose that is not understood": Odd(
-        as_bytes(signed(credentialStatus=entry(statusPurpose="message"))),
+        as_bytes(signed(credentialStatus=entry(statusPurpose="mood"))),
         "unknown",
         "status",
         "STATUS_PURPOSE_UNSUPPORTED",
+        status_list=status_list(subject={"statusPurpose": "mood"}),
+    ),
+    "a status of several values in a list that is long enough for one bit each": Odd(
+        as_bytes(
+            signed(
+                credentialStatus=entry(
+                    statusPurpose="message",
+                    statusSize=2,
+                    statusMessage=[{"status": f"0x{value}", "message": "So."} for value in range(4)],
+                )
+            )
+        ),
+        "unknown",
+        "status",
+        "STATUS_LIST_LENGTH_ERROR",
         status_list=status_list(subject={"statusPurpose": "message"}),
     ),
     "a purpose that does not touch validity": Odd(
@@ -239,7 +296,7 @@ ODD: dict[str, Odd] = {
         status_list=status_list(revoked=[INDEX]),
     ),
     "two entries of which one is set and one not to be told": Odd(
-        as_bytes(signed(credentialStatus=[entry(statusSize=2), entry(INDEX)])),
+        as_bytes(signed(credentialStatus=[entry(statusSize=9), entry(INDEX)])),
         "invalid",
         "status",
         "REVOKED",

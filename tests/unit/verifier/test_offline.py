@@ -7,6 +7,7 @@ from importlib import resources
 
 import pytest
 
+from services.verifier.answers import verdict_json
 from services.verifier.api import VerdictAnswer
 from services.verifier.domain import judge
 from services.verifier.examine import Examiner
@@ -29,7 +30,7 @@ async def test_a_file_is_verified_with_the_list_that_was_given() -> None:
 
 async def test_the_answer_over_http_has_the_same_form() -> None:
     verdict = await verify_file(b"", status_list=None, did_document=None, at=AT)
-    assert VerdictAnswer.model_validate(verdict.as_json()).model_dump() == verdict.as_json()
+    assert VerdictAnswer.model_validate(verdict_json(verdict)).model_dump() == verdict_json(verdict)
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b'{"id": "https://x.example"}', b'{"id": 1}'])
@@ -49,9 +50,9 @@ async def test_a_document_that_takes_too_long_is_unknown_and_others_go_on() -> N
     nodes = [{"type": ["Evidence"], "name": f"Item {number}"} for number in range(60)]
     slow = as_bytes(ISSUER.sign(badge(credentialStatus=None, evidence=nodes)))
     async with CanonicalWorkers(1, job_cpu_s=0.001) as workers:
-        examiner = Examiner(workers, Given(None, None))
-        facts = await examiner.examine(slow)
-        again = await examiner.examine(slow)
+        examiner, sources = Examiner(workers), Given(None, None)
+        facts = await examiner.examine(slow, sources)
+        again = await examiner.examine(slow, sources)
     assert facts == again
     proofs = facts.document.proofs
     assert isinstance(proofs, tuple)
@@ -75,9 +76,9 @@ async def test_what_is_cached_of_a_list_is_not_that_it_was_trusted() -> None:
     """A list in the cache is still refused under another issuer's credential, and once it is out of date."""
     listed = status_list()
     async with CanonicalWorkers(1) as workers:
-        examiner = Examiner(workers, Given(listed, None))
-        own = await examiner.examine(as_bytes(ISSUER.sign(badge())))
-        others = await examiner.examine(as_bytes(OTHER.sign(badge(OTHER))))
+        examiner, sources = Examiner(workers), Given(listed, None)
+        own = await examiner.examine(as_bytes(ISSUER.sign(badge())), sources)
+        others = await examiner.examine(as_bytes(OTHER.sign(badge(OTHER))), sources)
     assert judge(own, AT).result == "valid"
     assert judge(own, AT.replace(day=9)).result == "unknown"
     assert judge(others, AT).result == "unknown"
@@ -96,4 +97,4 @@ async def test_no_value_of_the_credential_enters_a_verdict() -> None:
     for document in documents:
         verdict = await verify_file(as_bytes(document), status_list=None, did_document=None, at=AT)
         assert verdict.result in {"invalid", "unknown"}
-        assert secret not in json.dumps(verdict.as_json())
+        assert secret not in json.dumps(verdict_json(verdict))
