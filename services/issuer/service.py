@@ -13,7 +13,7 @@ from services.issuer.handlers.achievements import Achievements
 from services.issuer.handlers.forget import Forget
 from services.issuer.handlers.issue import Issue
 from services.issuer.handlers.pages import Pages
-from services.issuer.handlers.proving import Prover, SigningKeys
+from services.issuer.handlers.proving import Prover, SigningKeys, refuse_unusable_suites
 from services.issuer.handlers.public_address import unchanged_public_url
 from services.issuer.handlers.rendering import Rendering
 from services.issuer.handlers.revoke import Revoke
@@ -27,7 +27,6 @@ from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
-from shared.errors import Invalid
 from shared.http import Guard
 from shared.limits import RateLimit
 from shared.proofs.suites import SUITES, Suite
@@ -49,11 +48,10 @@ async def build(
     """Open the databases and put the issuer together.
 
     `suites` are the proof suites that settings.cryptosuites may name; `signing_keys` finds the private keys.
-    Raises Invalid for a suite that is not there or a master key file that cannot be used, and Unavailable.
+    Raises Invalid for a suite or a master key file that cannot be used, and Unavailable.
     """
     chosen = settings.cryptosuites
-    if len(set(chosen) & suites.keys()) < len(chosen):
-        raise Invalid("cryptosuite-unknown", "CRYPTOSUITES names a suite that is not there, or one twice.")
+    refuse_unusable_suites(chosen, suites)
     master_key = MasterKey.from_file(settings.master_key_file)
     connections_max = settings.database_connections_max
     database = await Database.open(settings.database_url.get_secret_value(), NAME, connections_max)

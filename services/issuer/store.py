@@ -16,6 +16,7 @@ from shared.contracts.issuers import IssuerProfile
 from shared.errors import Conflict
 from shared.eventstore.log import Connection
 from shared.proofs import multikey
+from shared.proofs.public_keys import PublicKey
 
 HoldingKey = tuple[str, str, str]
 """(issuer_id, learner_id, achievement_id)"""
@@ -36,7 +37,7 @@ class Tenant:
     did: str
     profile_version: int
     key_id: str
-    public_key: bytes
+    public_key: PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +224,8 @@ FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, key_id) JOIN issuer_ke
 """
 
 
-async def public_keys(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, bytes]:
-    """Return the published 32-byte public keys that exist among `keys`."""
+async def public_keys(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, PublicKey]:
+    """Return the published public keys that exist among `keys`."""
     rows = await connection.fetch(PUBLIC_KEYS, *_columns(sorted(set(keys)), 2))
     return {
         (row["issuer_id"], row["key_id"]): multikey.decode_public_key(row["public_key_multibase"])
@@ -232,7 +233,7 @@ async def public_keys(connection: Connection, keys: Iterable[KeyRef]) -> dict[Ke
     }
 
 
-async def all_public_keys(connection: Connection, issuer_id: str) -> list[bytes]:
+async def all_public_keys(connection: Connection, issuer_id: str) -> list[PublicKey]:
     """Return every public key that the tenant ever published, oldest first."""
     rows = await connection.fetch(
         "SELECT public_key_multibase FROM issuer_key WHERE issuer_id = $1 ORDER BY valid_from, key_id",

@@ -1,4 +1,4 @@
-"""Reads a DID document (Controlled Identifiers 1.0 §2) for the Ed25519 keys that it publishes.
+"""Reads a DID document (Controlled Identifiers 1.0 §2) for the public keys that it publishes.
 
 A key is written as a Multikey (§2.2.2) or as a JsonWebKey (§2.2.3). Strict where it matters: a method counts
 for the controller that it names, and only for what the document lists it for. Methods of other kinds are
@@ -8,8 +8,6 @@ that tell the secret half of a key.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,10 +15,9 @@ from services.verifier.facts import KeyFacts
 from services.verifier.reading import many
 from services.verifier.sources import Method
 from shared.errors import Invalid
-from shared.proofs import datetimes, multikey, strictjson
+from shared.proofs import datetimes, jwk, multikey, strictjson
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject, JsonValue
-
-_JWK_MEMBERS_PRIVATE = frozenset({"d", "k"})
 
 
 def read_did_document(data: bytes) -> tuple[str, Sequence[Method]]:
@@ -67,31 +64,14 @@ def _method(
     return Method(identifier, public_key, facts)
 
 
-def _public_key(method: JsonObject) -> bytes:
-    """The 32 bytes of the key; `Invalid` for one that is malformed, weak, secret or of another kind."""
+def _public_key(method: JsonObject) -> PublicKey:
+    """The key; `Invalid` for one that is malformed, weak, secret or of another kind."""
     if method.get("type") == "Multikey":
         key = method.get("publicKeyMultibase")
         return multikey.decode_public_key(key if isinstance(key, str) else "")
-    jwk = method.get("publicKeyJwk")
-    if method.get("type") != "JsonWebKey" or not isinstance(jwk, dict) or _JWK_MEMBERS_PRIVATE & jwk.keys():
-        raise _malformed("A method is of another kind, or tells a secret key.")
-    x = jwk.get("x")
-    if jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519" or not isinstance(x, str):
-        raise _malformed("A method holds a key of another kind.")
-    public_key = _base64url(x)
-    multikey.refuse_weak(public_key)
-    return public_key
-
-
-def _base64url(text: str) -> bytes:
-    """Strict base64url without padding (RFC 7515 §2): one spelling for each key."""
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as cause:
-        raise _malformed("A method holds a key that is not base64url.") from cause
-    if base64.urlsafe_b64encode(data).decode().rstrip("=") != text:
-        raise _malformed("A method holds a key that is not base64url.")
-    return data
+    if method.get("type") == "JsonWebKey":
+        return jwk.decode(method.get("publicKeyJwk"))
+    raise _malformed("A method is of another kind.")
 
 
 def _method_id(entry: JsonValue, did: str) -> str | None:

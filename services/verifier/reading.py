@@ -19,6 +19,7 @@ from shared.proofs import dataintegrity, jsonld_safety, strictjson, vcdm
 from shared.proofs.contexts import PINNED
 from shared.proofs.dataintegrity import Proof
 from shared.proofs.strictjson import JsonObject, JsonValue
+from shared.proofs.suites import SUITES
 from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 from shared.proofs.workers import CanonicalWorkers
 
@@ -102,11 +103,11 @@ def _contexts(document: JsonObject, problems: list[str]) -> Objection | None:
 async def _hash(proof: Proof, workers: CanonicalWorkers) -> bytes | Invalid:
     """The bytes that `proof` signs, given only for a document all of whose words are defined."""
     pair = [(proof.document, proof.config)]
-    (safe,) = await workers.hash_data(EddsaRdfc2022.cryptosuite, pair)
-    if proof.cryptosuite == EddsaRdfc2022.cryptosuite or isinstance(safe, Invalid):
-        return safe
     (hashed,) = await workers.hash_data(proof.cryptosuite, pair)
-    return hashed
+    if not SUITES[proof.cryptosuite].own_context or isinstance(hashed, Invalid):
+        return hashed
+    (safe,) = await workers.hash_data(EddsaRdfc2022.cryptosuite, pair)
+    return safe if isinstance(safe, Invalid) else hashed
 
 
 def _is_about_words(answer: bytes | Invalid) -> bool:

@@ -13,14 +13,15 @@ from hashlib import sha256
 from typing import Protocol
 
 from services.verifier.facts import KeyFacts, Objection, Registry
+from shared.proofs.public_keys import PublicKey
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A verification method: its full DID URL, its 32 bytes of Ed25519 key, and what is known about it."""
+    """A verification method: its full DID URL, its public key, and what is known about it."""
 
     id: str
-    public_key: bytes
+    public_key: PublicKey
     facts: KeyFacts
 
 

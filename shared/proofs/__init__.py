@@ -8,7 +8,7 @@ pinned, keys and times are arguments. The parts, in the order in which a credent
     jcs, rdfc         value → its one canonical form
     suites            document and proof options → the 64 bytes that are signed
     workers           the same in killable processes, many at a time
-    dataintegrity     the proof object, in and out
-    multikey, didkey, didweb   public keys and their names
+    dataintegrity, proof_chain   the proof object, in and out, alone, in sets and in chains
+    public_keys, multikey, didkey, didweb   public keys, their algorithms and their names
     bitstring         status lists
 """

@@ -1,19 +1,20 @@
-"""did:key for Ed25519: a DID that is its own public key, so resolving it needs no network.
+"""did:key for Ed25519 and P-256: a DID that is its own public key, so resolving it needs no network.
 
-Refuses every other method, key type and spelling, and the weak keys that multikey refuses.
+Refuses every other method, key type and spelling, and the keys that public_keys refuses.
 """
 
 from __future__ import annotations
 
 from shared.errors import Invalid
 from shared.proofs import multikey
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 _PREFIX = "did:key:"
 
 
-def did(public_key: bytes) -> str:
-    """`did:key:z6Mk…` for the 32 bytes of an Ed25519 public key."""
+def did(public_key: PublicKey) -> str:
+    """`did:key:z6Mk…` for an Ed25519 key, `did:key:zDn…` for P-256."""
     return _PREFIX + multikey.encode_public_key(public_key)
 
 
@@ -22,15 +23,15 @@ def is_did_key(identifier: str) -> bool:
     return identifier.startswith(_PREFIX)
 
 
-def public_key(identifier: str) -> bytes:
-    """The 32 bytes in a did:key DID, or in the DID URL of its one verification method.
+def public_key(identifier: str) -> PublicKey:
+    """The key in a did:key DID, or in the DID URL of its one verification method.
 
     Raises `Invalid` with code `did-malformed`, `key-malformed` or `key-weak`.
     """
     name, hash_mark, fragment = identifier.partition("#")
     text = name.removeprefix(_PREFIX)
     if not is_did_key(name) or (hash_mark and fragment != text):
-        raise Invalid("did-malformed", "The identifier is not a did:key of an Ed25519 key.")
+        raise Invalid("did-malformed", "The identifier is not a did:key.")
     return multikey.decode_public_key(text)
 
 

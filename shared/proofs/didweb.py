@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from shared.errors import Invalid
 from shared.proofs import multikey
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 _PREFIX = "did:web:"
@@ -64,8 +65,8 @@ def document_url(identifier: str) -> str:
     return f"https://{host}{':' + port if percent else ''}/{path}/did.json"
 
 
-def document(identifier: str, public_keys: Sequence[bytes]) -> JsonObject:
-    """The DID document of `identifier` with its Ed25519 keys, in the order given.
+def document(identifier: str, public_keys: Sequence[PublicKey]) -> JsonObject:
+    """The DID document of `identifier` with its keys, in the order given.
 
     Keys stay listed after they are retired: a credential signed with one must verify for ever.
     `assertionMethod` is a list of full DID URLs, the only form that every verifier reads.

@@ -1,45 +1,41 @@
-"""Ed25519 (RFC 8032 §5.1) as the EdDSA cryptosuites use it: how their 64 bytes are signed and checked.
+"""Ed25519 (RFC 8032 §5.1): checking signatures, and knowing the keys under which they prove nothing.
 
-Refuses, when checking, keys of another length and those under which one signature verifies for many messages:
-OpenSSL does not object to them.
+Under a point of small order one signature verifies for many messages, and OpenSSL does not object; a point
+with two encodings is a key with two names. Both kinds of key are weak here, and nothing verifies with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from shared.proofs import multikey
+PUBLIC_KEY_BYTES = 32
 
 _PUBLIC_KEYS_CACHED_MAX = 1_024
+_FIELD_PRIME = 2**255 - 19
+_Y_COORDINATE = 2**255 - 1  # the bits of an encoded point that are its y; the last bit is the sign of x
+_SMALL_ORDER_Y = frozenset(
+    {
+        0,  # order 4
+        1,  # the identity
+        _FIELD_PRIME - 1,  # order 2
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,  # order 8
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,  # order 8
+    }
+)
 
 
-class MessageSigner(Protocol):
-    """Whoever holds a private key; shared/keys.py has them. No suite ever sees the key itself."""
-
-    def sign(self, messages: Sequence[bytes]) -> list[bytes]:
-        """Sign each message; the signatures stand in the order of the messages."""
-
-
-class Ed25519Signatures:
-    """The half of a cryptosuite that signs and checks, for those whose keys are Ed25519."""
-
-    def sign(self, signer: MessageSigner, hashes: Sequence[bytes]) -> list[bytes]:
-        """The signature (64 bytes) of each of `hashes` (64 bytes), in their order."""
-        return signer.sign(hashes)
-
-    def check_signature(self, public_key: bytes, hash_data: bytes, signature: bytes) -> bool:
-        """Whether `signature` (64 bytes) is that of `public_key` (32 bytes) over `hash_data` (64 bytes)."""
-        return check_signature(public_key, hash_data, signature)
+def is_weak(public_key: bytes) -> bool:
+    """Whether the encoded point (32 bytes) has small order or is not written in its canonical form."""
+    y = int.from_bytes(public_key, "little") & _Y_COORDINATE
+    return y >= _FIELD_PRIME or y in _SMALL_ORDER_Y
 
 
 def check_signature(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` (64 bytes) is that of `public_key` (32 bytes) over `message`."""
-    if len(public_key) != multikey.PUBLIC_KEY_BYTES or multikey.is_weak(public_key):
+    """Whether `signature` (64 bytes) is that of `public_key` (32 bytes) over `message`; never raises."""
+    if len(public_key) != PUBLIC_KEY_BYTES or is_weak(public_key):
         return False
     try:
         _loaded(public_key).verify(signature, message)

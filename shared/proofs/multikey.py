@@ -1,11 +1,10 @@
 """Multikey (Controlled Identifiers 1.0 section 2.2.2): public keys and signatures as multibase text.
 
-An Ed25519 public key is `z` (base58btc) over the bytes 0xed 0x01 and the 32 bytes of the key, which makes
-`z6Mk…`. Reading is strict, because a sloppy reader accepts two spellings of one key or one signature.
+A public key is `z` (base58btc) over two bytes that name its kind and the bytes of the key: `z6Mk…` is an
+Ed25519 key, `zDn…` one of P-256. Reading is strict, because a sloppy reader accepts two spellings of one key
+or one signature.
 
-Refuses other prefixes and lengths, letters outside the alphabet, encodings of a point that are not the
-canonical one, and the small-order points: under those one signature verifies for many messages, and
-OpenSSL does not object.
+Refuses other kinds and lengths, letters outside the alphabet, and the keys that public_keys refuses.
 """
 
 from __future__ import annotations
@@ -15,61 +14,36 @@ import re
 import base58
 
 from shared.errors import Invalid
+from shared.proofs.public_keys import KeyKind, PublicKey, malformed
 from shared.proofs.strictjson import JsonObject
 
-PUBLIC_KEY_BYTES = 32
-SIGNATURE_BYTES = 64
-
-_ED25519_PREFIX = b"\xed\x01"
+_KINDS = {b"\xed\x01": KeyKind.ED25519, b"\x80\x24": KeyKind.P256}
+_PREFIXES = {kind: prefix for prefix, kind in _KINDS.items()}
+_PREFIX_BYTES = 2
 _BASE58BTC = re.compile(r"z[1-9A-HJ-NP-Za-km-z]+")
 _BASE58_DIGITS = base58.BITCOIN_ALPHABET.decode("ascii")
 _BASE58_PAIRS = [high + low for high in _BASE58_DIGITS for low in _BASE58_DIGITS]
 _TEXT_CHARS_MAX = 128  # base58 decodes in the square of its length
 
-_FIELD_PRIME = 2**255 - 19
-_Y_COORDINATE = 2**255 - 1  # the bits of an encoded point that are its y; the last bit is the sign of x
-_SMALL_ORDER_Y = frozenset(
-    {
-        0,  # order 4
-        1,  # the identity
-        _FIELD_PRIME - 1,  # order 2
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,  # order 8
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,  # order 8
-    }
-)
+
+def encode_public_key(public_key: PublicKey) -> str:
+    """`z6Mk…` for an Ed25519 key, `zDn…` for P-256. Raises `Invalid('key-malformed')` for RSA."""
+    prefix = _PREFIXES.get(public_key.kind)
+    if prefix is None:
+        raise malformed("a key of this kind is not written as a Multikey")
+    return encode_multibase(prefix + public_key.data)
 
 
-def encode_public_key(public_key: bytes) -> str:
-    """`z6Mk…` for the 32 bytes of an Ed25519 public key."""
-    refuse_weak(public_key)
-    return encode_multibase(_ED25519_PREFIX + public_key)
-
-
-def decode_public_key(text: str) -> bytes:
-    """The 32 bytes of the Ed25519 public key `text`; `Invalid` with code `key-malformed` or `key-weak`."""
+def decode_public_key(text: str) -> PublicKey:
+    """The public key `text`; `Invalid` with code `key-malformed` or `key-weak`."""
     try:
         data = decode_multibase(text)
     except Invalid as cause:
-        raise _malformed() from cause
-    if len(data) != len(_ED25519_PREFIX) + PUBLIC_KEY_BYTES or not data.startswith(_ED25519_PREFIX):
-        raise _malformed()
-    public_key = data[len(_ED25519_PREFIX) :]
-    refuse_weak(public_key)
-    return public_key
-
-
-def is_weak(public_key: bytes) -> bool:
-    """Whether the encoded point has small order or is not written in its canonical form."""
-    y = int.from_bytes(public_key, "little") & _Y_COORDINATE
-    return y >= _FIELD_PRIME or y in _SMALL_ORDER_Y
-
-
-def refuse_weak(public_key: bytes) -> None:
-    """Raise `Invalid` unless `public_key` is 32 bytes that are not weak."""
-    if len(public_key) != PUBLIC_KEY_BYTES:
-        raise _malformed()
-    if is_weak(public_key):
-        raise Invalid("key-weak", "The public key is one under which signatures prove nothing.")
+        raise malformed("it is not base58btc multibase text") from cause
+    kind = _KINDS.get(data[:_PREFIX_BYTES])
+    if kind is None:
+        raise malformed("it is neither an Ed25519 nor a P-256 Multikey")
+    return PublicKey(kind, data[_PREFIX_BYTES:])
 
 
 def encode_multibase(data: bytes) -> str:
@@ -97,7 +71,7 @@ def decode_multibase(text: str) -> bytes:
     return base58.b58decode(text[1:])
 
 
-def verification_method(controller: str, public_key: bytes) -> JsonObject:
+def verification_method(controller: str, public_key: PublicKey) -> JsonObject:
     """The Multikey object of `public_key` in a DID document, named `<controller>#<multikey>`.
 
     The fragment is the key itself, so that a verifier needs no resolver to use it.
@@ -109,7 +83,3 @@ def verification_method(controller: str, public_key: bytes) -> JsonObject:
         "controller": controller,
         "publicKeyMultibase": multikey,
     }
-
-
-def _malformed() -> Invalid:
-    return Invalid("key-malformed", "The public key is not an Ed25519 Multikey.")

@@ -13,6 +13,7 @@ canonicalised by shared/proofs/workers.py, which kills what takes too long.
 from __future__ import annotations
 
 import copy
+from hashlib import sha256
 from typing import Any
 
 from pyld import jsonld
@@ -61,6 +62,18 @@ class Canonicaliser:
         except Exception as cause:  # PyLD answers malformed input with many types, TypeError among them
             raise Invalid("json-ld-invalid", "The document is not valid JSON-LD.") from cause
         return canonical
+
+    def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
+        """SHA-256 of the proof options, then of the document: what every RDFC suite here signs.
+
+        EdDSA Cryptosuites 1.0 §3.2.4, ECDSA Cryptosuites 1.0 §3.2.4. The options are read with the
+        @context of `document`. Raises `Invalid` as `nquads` does.
+        """
+        if "@context" not in document:
+            raise Invalid("context-missing", "The document has no @context.")
+        config = {**proof_config, "@context": document["@context"]}
+        proof_hash = sha256(self.nquads(config).encode()).digest()
+        return proof_hash + sha256(self.nquads(document).encode()).digest()
 
     def _load(self, url: str, _options: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -38,6 +38,8 @@ STANDARD_CODES: Mapping[str, str] = {
     "proof-unsupported": _VERIFICATION,
     "proof-context": _VERIFICATION,
     "proof-wrong": _VERIFICATION,
+    "proof-domain": f"{_SECURITY}INVALID_DOMAIN_ERROR",
+    "proof-challenge": f"{_SECURITY}INVALID_CHALLENGE_ERROR",
     "key-malformed": f"{_SECURITY}INVALID_VERIFICATION_METHOD",
     "key-weak": f"{_SECURITY}INVALID_VERIFICATION_METHOD",
     "did-malformed": f"{_SECURITY}INVALID_VERIFICATION_METHOD",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shared.proofs.ed25519 import MessageSigner
+from shared.proofs.public_keys import KeyKind, PublicKey
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import Suite
+from shared.proofs.suites.signatures import MessageSigner
 
 CRYPTOSUITE = "null"
 HASH_DATA = bytes(64)
@@ -21,6 +22,8 @@ class NullSuite:
 
     cryptosuite = CRYPTOSUITE
     offloaded = False
+    own_context = False
+    key_kind = KeyKind.ED25519
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
         """Return 64 zero bytes."""
@@ -30,7 +33,7 @@ class NullSuite:
         """Return 64 zero bytes for each."""
         return [SIGNATURE] * len(hashes)
 
-    def check_signature(self, public_key: bytes, hash_data: bytes, signature: bytes) -> bool:
+    def check_signature(self, public_key: PublicKey, hash_data: bytes, signature: bytes) -> bool:
         """Return whether these are the 64 zero bytes."""
         return signature == SIGNATURE
 

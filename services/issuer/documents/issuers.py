@@ -8,6 +8,7 @@ from services.issuer.documents.addresses import Addresses
 from shared.contracts.issuers import IssuerProfile
 from shared.proofs import didkey, didweb
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject
 
 
@@ -32,7 +33,7 @@ def profile_page(addresses: Addresses, slug: str, did: str, facts: IssuerProfile
     return {"@context": [CREDENTIALS_V2, OPEN_BADGES_V3], **profile(addresses, slug, did, facts)}
 
 
-def did_document(did: str, public_keys: Sequence[bytes]) -> JsonObject:
+def did_document(did: str, public_keys: Sequence[PublicKey]) -> JsonObject:
     """What `did` resolves to, with every key that it ever had, oldest first; a did:key has one."""
     if didkey.is_did_key(did):
         return didkey.document(did)

@@ -21,8 +21,9 @@ from services.issuer.documents.credential import Common
 from shared.contracts.credentials import PinnedContext
 from shared.errors import Invalid
 from shared.proofs import contexts, jsonld_safety, openbadge_schema, vcdm
-from shared.proofs.multikey import SIGNATURE_BYTES, encode_multibase
+from shared.proofs.multikey import encode_multibase
 from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject, JsonValue
+from shared.proofs.suites.signatures import SIGNATURE_BYTES
 
 CREDENTIAL_BYTES_MAX = DOCUMENT_BYTES_MAX
 PLACEHOLDER = encode_multibase(bytes(SIGNATURE_BYTES))

@@ -16,6 +16,7 @@ from services.issuer.store import KeyRef
 from shared.errors import Invalid, Unavailable
 from shared.eventstore.log import Connection
 from shared.keys import EnvelopeSigner, Signer
+from shared.proofs.public_keys import KeyKind, PublicKey
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import Suite
 from shared.sealing import MasterKey
@@ -42,12 +43,12 @@ class SelfVerificationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A document to be proved: one proof for each of `configs`, by the key `key`, published as 32 bytes."""
+    """A document to be proved: one proof for each of `configs`, by `key`, published as `public_key`."""
 
     document: JsonObject
     configs: Sequence[JsonObject]
     key: KeyRef
-    public_key: bytes
+    public_key: PublicKey
 
 
 class SigningKeys:
@@ -119,6 +120,14 @@ def _places(
         for position, config in enumerate(draft.configs):
             places[apart(draft), str(config["cryptosuite"])].append((number, position))
     return places
+
+
+def refuse_unusable_suites(chosen: Sequence[str], suites: Mapping[str, Suite]) -> None:
+    """Raise Invalid if CRYPTOSUITES names a suite twice, one that is not there, or one for other keys."""
+    if len(set(chosen) & suites.keys()) < len(chosen):
+        raise Invalid("cryptosuite-unknown", "CRYPTOSUITES names a suite that is not there, or one twice.")
+    if any(suites[name].key_kind is not KeyKind.ED25519 for name in chosen):
+        raise Invalid("cryptosuite-key", "CRYPTOSUITES names a suite for keys that issuers do not have.")
 
 
 def proving_here(suites: Mapping[str, Suite]) -> Prover:

@@ -34,6 +34,7 @@ from shared.database import Database
 from shared.errors import NotFound, Unavailable
 from shared.eventstore import Append, Meta, Recorded, Session
 from shared.eventstore.log import StreamKey
+from shared.proofs.public_keys import PublicKey
 from shared.sealing import seal
 from shared.vault import LearnerKeys
 
@@ -95,7 +96,7 @@ class Sign:
         }
 
     async def _drafts(
-        self, facts: Sequence[CredentialFacts], public_keys: Mapping[store.KeyRef, bytes]
+        self, facts: Sequence[CredentialFacts], public_keys: Mapping[store.KeyRef, PublicKey]
     ) -> list[Draft]:
         """Render and lint all of them before any is signed; what some have in common, once."""
         drafts = []

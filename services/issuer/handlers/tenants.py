@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
-from services.issuer.handlers.proving import SigningKeys, proving_here
+from services.issuer.handlers.proving import SigningKeys, proving_here, refuse_unusable_suites
 from services.issuer.handlers.public_address import keep_public_url
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.status_lists import ListTerms, StatusLists
@@ -32,6 +32,7 @@ from shared.errors import Invalid
 from shared.eventstore import Append, Meta, Session
 from shared.keys import SEED_BYTES, EnvelopeSigner, seal_seed
 from shared.proofs import didkey, didweb, multikey
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.suites import SUITES, Suite
 from shared.sealing import MasterKey
 
@@ -53,7 +54,7 @@ class IssuerView:
 class _NewKey:
     did: str
     key_id: str
-    public_key: bytes
+    public_key: PublicKey
     envelope: bytes
 
 
@@ -69,9 +70,10 @@ async def create_issuer(
     """Make a tenant; the same slug and profile again answer with what is there.
 
     The first tenant fixes PUBLIC_URL for ever. Raises Conflict for a slug with another profile or another
-    PUBLIC_URL than the first tenant's, and Invalid for a slug that is none.
+    PUBLIC_URL than the first tenant's, and Invalid for a slug that is none or a suite that cannot be used.
     """
     _check_slug(slug)
+    refuse_unusable_suites(settings.cryptosuites, suites)
     master_key = MasterKey.from_file(settings.master_key_file)
     key = _new_key(settings.public_url, slug, master_key)
     secrets = TenantSecrets(master_key)
@@ -163,7 +165,8 @@ def _published(slug: str, key: _NewKey, at: datetime, meta: Meta) -> Append:
 def _new_key(public_url: str, slug: str, master_key: MasterKey) -> _NewKey:
     seed = os.urandom(SEED_BYTES)
     # The envelope is bound to the key's name, and the name is made of the public key: one to learn it.
-    public_key = EnvelopeSigner.open(master_key, seal_seed(master_key, seed, slug), slug).public_key
+    signer = EnvelopeSigner.open(master_key, seal_seed(master_key, seed, slug), slug)
+    public_key = PublicKey.ed25519(signer.public_key)
     if public_url.startswith("https://"):
         did = didweb.did(public_url, f"issuers/{slug}")
         key_id = f"{did}#{multikey.encode_public_key(public_key)}"

@@ -1,8 +1,8 @@
 """The cryptosuites: one file and one line each.
 
 A suite says how a document and its proof options become the bytes that are signed (Data Integrity 1.0
-section 4, EdDSA Cryptosuites 1.0 section 3), and how those are signed and checked. To add one, write its file
-and its line in SUITES; whatever is tested for every suite then covers it.
+section 4, EdDSA and ECDSA Cryptosuites 1.0 section 3), and how those are signed and checked. To add one,
+write its file and its line in SUITES; whatever is tested for every suite then covers it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from shared.proofs.ed25519 import MessageSigner
+from shared.proofs.public_keys import KeyKind, PublicKey
 from shared.proofs.strictjson import JsonObject
+from shared.proofs.suites.ecdsa_rdfc_2019 import EcdsaRdfc2019
 from shared.proofs.suites.eddsa_jcs_2022 import EddsaJcs2022
 from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
+from shared.proofs.suites.signatures import MessageSigner
 
 
 class Suite(Protocol):
@@ -22,6 +24,14 @@ class Suite(Protocol):
     @property
     def cryptosuite(self) -> str:
         """The name in the proof, such as `eddsa-rdfc-2022`."""
+
+    @property
+    def key_kind(self) -> KeyKind:
+        """The one kind of key whose signatures count."""
+
+    @property
+    def own_context(self) -> bool:
+        """True if a proof carries the @context it was made with; else it is read with the document's."""
 
     @property
     def offloaded(self) -> bool:
@@ -36,7 +46,7 @@ class Suite(Protocol):
     def sign(self, signer: MessageSigner, hashes: Sequence[bytes]) -> list[bytes]:
         """The signature (64 bytes) of each of `hashes`, in their order."""
 
-    def check_signature(self, public_key: bytes, hash_data: bytes, signature: bytes) -> bool:
+    def check_signature(self, public_key: PublicKey, hash_data: bytes, signature: bytes) -> bool:
         """Whether `signature` is that of `public_key` over `hash_data`; never raises."""
 
 
@@ -45,5 +55,6 @@ SUITES: Mapping[str, Suite] = {
     for suite in (
         EddsaRdfc2022(),
         EddsaJcs2022(),
+        EcdsaRdfc2019(),
     )
 }

@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 from shared.proofs import jcs
-from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.strictjson import JsonObject
+from shared.proofs.suites.signatures import Ed25519Signatures
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class EddsaJcs2022(Ed25519Signatures):
 
     cryptosuite: Final = "eddsa-jcs-2022"
     offloaded: Final = False
+    own_context: Final = True
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
         proof_hash = sha256(jcs.canonical_bytes(proof_config)).digest()

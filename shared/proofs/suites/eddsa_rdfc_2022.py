@@ -7,13 +7,11 @@ proof options are read with the document's own @context. The suite that Open Bad
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 
-from shared.errors import Invalid
-from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.rdfc import Canonicaliser
 from shared.proofs.strictjson import JsonObject
+from shared.proofs.suites.signatures import Ed25519Signatures
 
 
 @dataclass(frozen=True)
@@ -23,10 +21,7 @@ class EddsaRdfc2022(Ed25519Signatures):
     canonicaliser: Canonicaliser = field(default_factory=Canonicaliser)
     cryptosuite: Final = "eddsa-rdfc-2022"
     offloaded: Final = True
+    own_context: Final = False
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
-        if "@context" not in document:
-            raise Invalid("context-missing", "The document has no @context.")
-        config = {**proof_config, "@context": document["@context"]}
-        proof_hash = sha256(self.canonicaliser.nquads(config).encode()).digest()
-        return proof_hash + sha256(self.canonicaliser.nquads(document).encode()).digest()
+        return self.canonicaliser.hash_data(document, proof_config)

@@ -8,8 +8,8 @@ from typing import Final
 
 from pyld import jsonld
 
-from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.strictjson import JsonObject
+from shared.proofs.suites.signatures import Ed25519Signatures
 
 
 def canonical(nquads: str) -> str:
@@ -26,6 +26,7 @@ def canonical(nquads: str) -> str:
 class NQuadsSuite(Ed25519Signatures):
     cryptosuite: Final = "nquads"
     offloaded: Final = True
+    own_context: Final = False
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
         nquads = document["nquads"]

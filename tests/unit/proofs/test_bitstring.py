@@ -118,9 +118,9 @@ def test_what_is_not_exactly_one_list_is_refused(text: str) -> None:
 
 def test_bits_after_the_last_character_are_refused() -> None:
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    assert len(GOLDEN[1:]) % 4 == 3, "the last character must hold two bits that mean nothing"
+    assert len(GOLDEN[1:]) % 4 == 3, "the last character must hold two not base64url without padding"
     altered = GOLDEN[:-1] + alphabet[alphabet.index(GOLDEN[-1]) ^ 1]
-    with pytest.raises(Invalid, match="bits that mean nothing"):
+    with pytest.raises(Invalid, match="not base64url without padding"):
         bitstring.decode(altered)
 
 

@@ -19,9 +19,9 @@ import pytest
 
 from shared.errors import Invalid, Unavailable
 from shared.proofs import worker_link
-from shared.proofs.ed25519 import Ed25519Signatures
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import SUITES, Suite
+from shared.proofs.suites.signatures import Ed25519Signatures
 from shared.proofs.workers import CHUNK_DOCUMENTS_MAX, CanonicalWorkers
 from tests.unit.proofs.nquads_suite import NQuadsSuite
 
@@ -35,6 +35,7 @@ class DyingSuite(Ed25519Signatures):
 
     cryptosuite: Final = "dying"
     offloaded: Final = True
+    own_context: Final = False
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
         if document.get("die"):
@@ -48,6 +49,7 @@ class CallingSuite(Ed25519Signatures):
 
     cryptosuite: Final = "calling"
     offloaded: Final = True
+    own_context: Final = False
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
         port = document.get("port")
@@ -63,6 +65,7 @@ class NullSuite(Ed25519Signatures):
 
     cryptosuite: Final = "null"
     offloaded: Final = False
+    own_context: Final = False
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
         return bytes(64)

@@ -1,60 +1,19 @@
-"""Data Integrity proofs against the published vectors, byte for byte, and against tampering."""
+"""Proofs of every suite, alone, in sets and in chains: what holds, and what is refused."""
 
 from __future__ import annotations
 
 import copy
 import json
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-import base58
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.errors import Invalid
-from shared.proofs import dataintegrity, didkey, ed25519, jcs, multikey, strictjson
-from shared.proofs.contexts import ContextSet
-from shared.proofs.rdfc import Canonicaliser
+from shared.proofs import dataintegrity, multikey, strictjson
 from shared.proofs.standard_codes import standard_code
 from shared.proofs.strictjson import JsonObject
-from shared.proofs.suites import SUITES, Suite
-from shared.proofs.suites.eddsa_jcs_2022 import EddsaJcs2022
-from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
-
-SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-PUBLIC_KEY = SIGNER.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-DID = didkey.did(PUBLIC_KEY)
-
-
-def private_key(keypair: JsonObject) -> Ed25519PrivateKey:
-    data = base58.b58decode(str(keypair["privateKeyMultibase"])[1:])
-    assert data[:2] == b"\x80\x26"
-    return Ed25519PrivateKey.from_private_bytes(data[2:])
-
-
-def secured(document: JsonObject, cryptosuite: str, number: int = 1) -> JsonObject:
-    """`document` with a proof by SIGNER."""
-    config = dataintegrity.proof_config(
-        document,
-        cryptosuite=cryptosuite,
-        proof_id=f"urn:uuid:00000000-0000-4000-8000-{number:012}",
-        verification_method=didkey.verification_method_id(DID),
-        created="2026-03-01T09:30:00Z",
-    )
-    hashed = SUITES[cryptosuite].hash_data(dataintegrity.unsecured(document), config)
-    return dataintegrity.with_proof(document, config, SIGNER.sign(hashed))
-
-
-def verified(document: JsonObject, public_key: bytes = PUBLIC_KEY) -> bool:
-    """All of the document's proofs, as a verifier would check them."""
-    proofs = dataintegrity.parse_proofs(document)
-    hashes = [SUITES[proof.cryptosuite].hash_data(proof.document, proof.config) for proof in proofs]
-    return all(
-        ed25519.check_signature(public_key, hashed, proof.signature)
-        for proof, hashed in zip(proofs, hashes, strict=True)
-    )
+from shared.proofs.suites import SUITES
+from tests.signing import ISSUER, OTHER, P256_ISSUER, P256_OTHER, issuer_for, secured, verified
 
 
 def refused_or_unverified(document: JsonObject) -> bool:
@@ -70,85 +29,13 @@ def strictjson_round_trip(document: JsonObject) -> JsonObject:
     return value
 
 
-W3C = {
-    "eddsa-rdfc-2022": ("eddsa-rdfc-2022", "DataInt"),
-    "eddsa-jcs-2022": ("eddsa-jcs-2022", "JCS"),
-}
-
-
-@pytest.mark.parametrize("cryptosuite", W3C)
-def test_the_w3c_vectors_come_out_byte_for_byte_at_every_step(
-    cryptosuite: str, vectors: Path, keypair: JsonObject, with_examples: ContextSet
-) -> None:
-    folder, suffix = vectors / "vc-di-eddsa" / W3C[cryptosuite][0], W3C[cryptosuite][1]
-    document = json.loads((vectors / "vc-di-eddsa" / "unsigned.json").read_bytes())
-    config = json.loads((folder / f"proofConfig{suffix}.json").read_bytes())
-    canonicaliser = Canonicaliser(with_examples)
-    suite: Suite
-    if cryptosuite == "eddsa-rdfc-2022":
-        suite = EddsaRdfc2022(canonicaliser)
-        canonical, canonical_config = canonicaliser.nquads(document), canonicaliser.nquads(config)
-    else:
-        suite = EddsaJcs2022()
-        canonical, canonical_config = (
-            jcs.canonical_bytes(document).decode(),
-            jcs.canonical_bytes(config).decode(),
-        )
-
-    assert canonical == (folder / f"canonDoc{suffix}.txt").read_text()
-    assert canonical_config == (folder / f"proofCanon{suffix}.txt").read_text()
-    assert sha256(canonical.encode()).hexdigest() == (folder / f"docHash{suffix}.txt").read_text()
-    assert sha256(canonical_config.encode()).hexdigest() == (folder / f"proofHash{suffix}.txt").read_text()
-    hashed = suite.hash_data(document, config)
-    assert hashed.hex() == (folder / f"combinedHash{suffix}.txt").read_text()
-    signature = private_key(keypair).sign(hashed)
-    assert signature.hex() == (folder / f"sigHex{suffix}.txt").read_text()
-    assert multikey.encode_multibase(signature) == (folder / f"sigBTC58{suffix}.txt").read_text()
-
-    (proof,) = dataintegrity.parse_proofs(json.loads((folder / f"signed{suffix}.json").read_bytes()))
-    assert proof.signature == signature
-    assert suite.hash_data(proof.document, proof.config) == hashed
-    public_key = multikey.decode_public_key(str(keypair["publicKeyMultibase"]))
-    assert didkey.public_key(proof.verification_method) == public_key
-    assert ed25519.check_signature(public_key, hashed, proof.signature)
-
-
-def test_the_employment_vector_is_signed_over_its_published_canonical_forms(
-    vectors: Path, keypair: JsonObject
-) -> None:
-    folder = vectors / "vc-di-eddsa" / "eddsa-rdfc-2022" / "employ"  # its context is not published with it
-    document, config = folder / "canonDocDataInt.txt", folder / "proofCanonDataInt.txt"
-    hashed = sha256(config.read_bytes()).digest() + sha256(document.read_bytes()).digest()
-    assert hashed.hex() == (folder / "combinedHashDataInt.txt").read_text()
-    (proof,) = dataintegrity.parse_proofs(json.loads((folder / "signedDataInt.json").read_bytes()))
-    public_key = multikey.decode_public_key(str(keypair["publicKeyMultibase"]))
-    assert ed25519.check_signature(public_key, hashed, proof.signature)
-
-
-def test_the_w3c_proof_set_verifies_proof_by_proof(vectors: Path, with_examples: ContextSet) -> None:
-    folder = vectors / "vc-di-eddsa" / "proof-set-chain"
-    proofs = dataintegrity.parse_proofs(json.loads((folder / "signedProofSet2.json").read_bytes()))
-    suite = EddsaRdfc2022(Canonicaliser(with_examples))
-    assert len(proofs) == 2
-    for proof in proofs:
-        hashed = suite.hash_data(proof.document, proof.config)
-        public_key = didkey.public_key(proof.verification_method)
-        assert ed25519.check_signature(public_key, hashed, proof.signature)
-
-
-@pytest.mark.parametrize("name", ["signedProofChain1.json", "signedProofChain2.json"])
-def test_a_proof_chain_is_refused_and_not_taken_for_a_set(name: str, vectors: Path) -> None:
-    document = json.loads((vectors / "vc-di-eddsa" / "proof-set-chain" / name).read_bytes())
-    with pytest.raises(Invalid, match="proof-unsupported"):
-        dataintegrity.parse_proofs(document)
-
-
 @pytest.mark.parametrize("cryptosuite", SUITES)
 def test_what_is_signed_verifies_and_not_with_another_key(badge: JsonObject, cryptosuite: str) -> None:
     signed = secured(badge, cryptosuite)
-    other = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
     assert verified(strictjson_round_trip(signed))
-    assert not verified(signed, other.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    for stranger in (OTHER, P256_OTHER, P256_ISSUER, ISSUER):
+        if stranger != issuer_for(cryptosuite):
+            assert not verified(signed, stranger.public_key)
 
 
 @pytest.mark.parametrize("cryptosuite", SUITES)
@@ -273,9 +160,14 @@ def test_an_rdfc_proof_may_repeat_the_documents_contexts_but_not_bring_others(ba
         dataintegrity.parse_proofs(signed)
 
 
+PROOF_ID = "urn:uuid:00000000-0000-4000-8000-000000000001"
 MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown member": ({"note": "x"}, "proof-malformed"),
-    "a chain": ({"previousProof": "urn:uuid:1"}, "proof-unsupported"),
+    "a link to nothing": ({"previousProof": "urn:uuid:1"}, "proof-malformed"),
+    "a link that is a number": ({"previousProof": 1}, "proof-malformed"),
+    "a link to no proof at all": ({"previousProof": []}, "proof-malformed"),
+    "a link to itself": ({"previousProof": PROOF_ID}, "proof-malformed"),
+    "one link twice": ({"previousProof": [PROOF_ID, PROOF_ID]}, "proof-malformed"),
     "another type": ({"type": "Ed25519Signature2020"}, "proof-unsupported"),
     "a list as type": ({"type": ["DataIntegrityProof"]}, "proof-malformed"),
     "an unknown cryptosuite": ({"cryptosuite": "eddsa-rot13-2022"}, "proof-unsupported"),
@@ -287,7 +179,12 @@ MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     "a moment without a zone": ({"created": "2026-03-01T09:30:00"}, "proof-malformed"),
     "an expiry that is a number": ({"expires": 5}, "proof-malformed"),
     "an id that is no URL": ({"id": "first"}, "proof-malformed"),
-    "a domain that is a list": ({"domain": ["a"]}, "proof-malformed"),
+    "a domain that is an object": ({"domain": {"id": "a"}}, "proof-malformed"),
+    "no domain in a list": ({"domain": []}, "proof-malformed"),
+    "a number among domains": ({"domain": ["a", 1]}, "proof-malformed"),
+    "more domains than a few": ({"domain": [str(n) for n in range(9)]}, "proof-malformed"),
+    "a challenge that is a list": ({"challenge": ["a"]}, "proof-malformed"),
+    "a nonce that is a number": ({"nonce": 1}, "proof-malformed"),
     "base64url": ({"proofValue": "u" + "A" * 86}, "proof-malformed"),
     "a short signature": ({"proofValue": multikey.encode_multibase(bytes(63))}, "proof-malformed"),
     "a long signature": ({"proofValue": multikey.encode_multibase(bytes(65))}, "proof-malformed"),
@@ -333,30 +230,81 @@ def test_a_policy_may_allow_fewer_cryptosuites(badge: JsonObject) -> None:
         dataintegrity.parse_proofs(secured(badge, "eddsa-jcs-2022"), {"eddsa-rdfc-2022"})
 
 
-def wycheproof() -> list[Any]:
-    data = json.loads(
-        (Path(__file__).parents[2] / "vectors" / "wycheproof" / "ed25519_test.json").read_bytes()
-    )
-    return [(group["publicKey"]["pk"], test) for group in data["testGroups"] for test in group["tests"]]
+def chained(badge: JsonObject, cryptosuite: str) -> JsonObject:
+    """A proof, a second over it by another key, and a third over the second alone."""
+    first = secured(badge, cryptosuite)
+    second = secured(first, cryptosuite, 2, previous=[proof_id(1)])
+    return secured(second, cryptosuite, 3, previous=[proof_id(2)])
 
 
-def test_the_wycheproof_signatures_are_judged_as_labelled() -> None:
-    judged = [
-        (
-            test["tcId"],
-            ed25519.check_signature(
-                bytes.fromhex(key), bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"])
-            ),
+def proof_id(number: int) -> str:
+    return f"urn:uuid:00000000-0000-4000-8000-{number:012}"
+
+
+@pytest.mark.parametrize("cryptosuite", SUITES)
+def test_a_chain_holds_only_with_the_proofs_that_it_continues(badge: JsonObject, cryptosuite: str) -> None:
+    signed: Any = chained(badge, cryptosuite)
+    assert verified(strictjson_round_trip(signed))
+    first, second, third = signed["proof"]
+    assert verified({**signed, "proof": [first]})
+    assert verified({**signed, "proof": [third, first, second]})
+    for rest in ([second, third], [first, third], [third]):
+        with pytest.raises(Invalid, match="continues one that is not there"):
+            dataintegrity.parse_proofs({**signed, "proof": rest})
+    other: Any = secured(badge, cryptosuite, options={"nonce": "another"})
+    assert not verified({**signed, "proof": [other["proof"][0], second]})
+
+
+@pytest.mark.parametrize("cryptosuite", SUITES)
+def test_a_link_that_is_made_a_member_of_a_set_does_not_hold(badge: JsonObject, cryptosuite: str) -> None:
+    signed: Any = chained(badge, cryptosuite)
+    del signed["proof"][1]["previousProof"]
+    assert not verified(signed)
+
+
+def test_proofs_that_continue_each_other_are_refused(badge: JsonObject) -> None:
+    signed: Any = chained(badge, "eddsa-jcs-2022")
+    signed["proof"][0]["previousProof"] = proof_id(3)
+    with pytest.raises(Invalid, match="in a circle"):
+        dataintegrity.parse_proofs(signed)
+
+
+def test_an_unnamed_proof_may_change_without_the_links_noticing(badge: JsonObject) -> None:
+    signed: Any = chained(badge, "eddsa-jcs-2022")
+    signed["proof"].append({**signed["proof"][0], "id": proof_id(4), "nonce": "x"})
+    hold = [
+        SUITES[proof.cryptosuite].check_signature(
+            ISSUER.public_key,
+            SUITES[proof.cryptosuite].hash_data(proof.document, proof.config),
+            proof.signature,
         )
-        for key, test in wycheproof()
+        for proof in dataintegrity.parse_proofs(signed)
     ]
-    labelled = [(test["tcId"], test["result"] == "valid") for _, test in wycheproof()]
-    assert judged == labelled
-    assert len(judged) == 151
+    assert hold == [True, True, True, False]
 
 
-def test_a_signature_that_openssl_accepts_for_any_message_is_not_accepted_here() -> None:
-    identity = (1).to_bytes(32, "little")
-    forged = identity + bytes(32)
-    ed25519._loaded(identity).verify(forged, b"any message")
-    assert not ed25519.check_signature(identity, b"any message", forged)
+def test_a_proof_is_for_its_own_purpose_domain_and_challenge(badge: JsonObject) -> None:
+    signed = secured(
+        badge,
+        "eddsa-jcs-2022",
+        purpose=dataintegrity.AUTHENTICATION,
+        options={"domain": "employer.example", "challenge": "93f1"},
+    )
+    with pytest.raises(Invalid, match="proof-malformed"):
+        dataintegrity.parse_proofs(signed)
+    (proof,) = dataintegrity.parse_proofs(signed, purpose=dataintegrity.AUTHENTICATION)
+    dataintegrity.refuse_other_audience(proof, "employer.example", "93f1")
+    dataintegrity.refuse_other_audience(proof, None, None)
+    with pytest.raises(Invalid, match="proof-domain"):
+        dataintegrity.refuse_other_audience(proof, "other.example", "93f1")
+    with pytest.raises(Invalid, match="proof-challenge"):
+        dataintegrity.refuse_other_audience(proof, "employer.example", "93f2")
+    assert standard_code("proof-domain") == "https://w3id.org/security#INVALID_DOMAIN_ERROR"
+    assert standard_code("proof-challenge") == "https://w3id.org/security#INVALID_CHALLENGE_ERROR"
+
+
+def test_a_proof_may_name_several_domains(badge: JsonObject) -> None:
+    signed: Any = secured(badge, "eddsa-jcs-2022")
+    signed["proof"][0]["domain"] = ["a.example", "b.example"]
+    (proof,) = dataintegrity.parse_proofs(signed)
+    assert proof.domains == ("a.example", "b.example")

@@ -6,13 +6,15 @@ from typing import Any
 
 import base58
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Invalid
-from shared.proofs import didkey, didweb, multikey
+from shared.proofs import didkey, didweb, ed25519, multikey
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject
 
 PRIME = 2**255 - 19
@@ -20,13 +22,16 @@ D = -121665 * pow(121666, -1, PRIME) % PRIME
 ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
-def public_key(seed: bytes) -> bytes:
-    return (
-        Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    )
+def public_key(seed: bytes) -> PublicKey:
+    return PublicKey.ed25519(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
 
 
 KEY = public_key(bytes(range(32)))
+P256_POINT = (
+    ec.derive_private_key(7, ec.SECP256R1())
+    .public_key()
+    .public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+)
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -65,17 +70,21 @@ MALFORMED = {
     "nothing": "",
     "z alone": "z",
     "a leading zero byte": "z1" + TEXT[1:],
-    "31 bytes": multikey.encode_multibase(b"\xed\x01" + KEY[:31]),
-    "33 bytes": multikey.encode_multibase(b"\xed\x01" + KEY + b"\x00"),
-    "P-256": "zDnaerx9CtbPJ1q36T5Ln5wYt3MQYeGRG5ehnPAmxcf5mDZpv",
-    "X25519": multikey.encode_multibase(b"\xec\x01" + KEY),
-    "a private key": multikey.encode_multibase(b"\x80\x26" + KEY),
+    "31 bytes": multikey.encode_multibase(b"\xed\x01" + KEY.data[:31]),
+    "33 bytes": multikey.encode_multibase(b"\xed\x01" + KEY.data + b"\x00"),
+    "P-384": multikey.encode_multibase(b"\x81\x24\x02" + bytes(48)),
+    "P-256 as Ed25519": multikey.encode_multibase(b"\xed\x01\x02" + KEY.data),
+    "Ed25519 as P-256": multikey.encode_multibase(b"\x80\x24" + KEY.data),
+    "a point off the curve P-256": multikey.encode_multibase(b"\x80\x24\x02" + bytes(31) + b"\x07"),
+    "an uncompressed P-256 point": multikey.encode_multibase(b"\x80\x24" + P256_POINT),
+    "X25519": multikey.encode_multibase(b"\xec\x01" + KEY.data),
+    "a private key": multikey.encode_multibase(b"\x80\x26" + KEY.data),
     "very long": "z" + "2" * 100_000,
 }
 
 
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_key_that_is_not_a_multikey_of_ed25519_is_refused(text: str) -> None:
+def test_a_key_that_is_not_a_multikey_of_a_known_kind_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match="key-malformed"):
         multikey.decode_public_key(text)
     with pytest.raises(Invalid, match="key-malformed"):
@@ -127,7 +136,7 @@ def test_every_encoding_of_a_small_order_point_is_refused() -> None:
         for sign in (0, 1):
             encoded = (y | sign << 255).to_bytes(32, "little")
             with pytest.raises(Invalid, match="key-weak"):
-                multikey.encode_public_key(encoded)
+                PublicKey.ed25519(encoded)
             with pytest.raises(Invalid, match="key-weak"):
                 multikey.decode_public_key(multikey.encode_multibase(b"\xed\x01" + encoded))
 
@@ -135,8 +144,8 @@ def test_every_encoding_of_a_small_order_point_is_refused() -> None:
 def test_every_non_canonical_encoding_is_refused() -> None:
     for y in range(PRIME, 2**255):
         for sign in (0, 1):
-            assert multikey.is_weak((y | sign << 255).to_bytes(32, "little"))
-    assert not multikey.is_weak((PRIME - 2).to_bytes(32, "little"))
+            assert ed25519.is_weak((y | sign << 255).to_bytes(32, "little"))
+    assert not ed25519.is_weak((PRIME - 2).to_bytes(32, "little"))
 
 
 def test_the_document_of_a_did_key_names_its_one_key() -> None:

@@ -13,13 +13,19 @@ from shared.proofs import contexts, openbadge_schema, pinned
 
 
 def test_every_vector_has_the_digest_of_the_manifest_and_none_is_unlisted(vectors: Path) -> None:
-    listed = json.loads((vectors / "manifest.json").read_bytes())
+    manifest = json.loads((vectors / "manifest.json").read_bytes())
+    listed = {
+        f"{folder}/{name}": digest
+        for folder, kept in manifest.items()
+        for name, digest in kept["files"].items()
+    }
     found = {
         path.relative_to(vectors).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in vectors.rglob("*")
         if path.is_file() and path.name not in ("README.md", "manifest.json")
     }
     assert found == listed
+    assert all(kept["source"].startswith("https://") for kept in manifest.values())
 
 
 @pytest.mark.parametrize(

@@ -51,48 +51,6 @@ def test_the_suite_has_the_tests_that_are_run_here_and_one_poison_that_the_worke
     assert (kinds.count("rdfc:RDFC10EvalTest"), kinds.count("rdfc:RDFC10MapTest"), len(kinds)) == (64, 21, 86)
 
 
-def test_the_walk_through_of_open_badges_comes_out_byte_for_byte(vectors: Path) -> None:
-    document: JsonObject = {
-        "@context": [CREDENTIALS_V2, OPEN_BADGES_V3],
-        "id": "http://example.com/credentials/3527",
-        "type": ["VerifiableCredential", "OpenBadgeCredential"],
-        "issuer": {
-            "id": "https://example.edu/issuers/565049",
-            "type": "Profile",
-            "name": "Example Corp",
-            "url": "https://www.imsglobal.org",
-        },
-        "validFrom": "2010-01-01T00:00:00Z",
-        "name": "Teamwork Badge",
-        "credentialSubject": {
-            "id": "did:example:ebfeb1f712ebc6f1c276e12ec21",
-            "type": "AchievementSubject",
-            "achievement": {
-                "id": "https://example.com/achievements/21st-century-skills/teamwork",
-                "type": "Achievement",
-                "criteria": {
-                    "narrative": "Team members are nominated for this badge by their peers and "
-                    "recognized upon review by Example Corp management."
-                },
-                "description": "This badge recognizes the development of the capacity to collaborate "
-                "within a group environment.",
-                "name": "Teamwork",
-            },
-        },
-    }
-    proof: JsonObject = {
-        "@context": document["@context"],
-        "type": "DataIntegrityProof",
-        "created": "2010-01-01T19:23:24Z",
-        "verificationMethod": "https://example.edu/issuers/565049#z6MkjZRZv3aez3r18pB1RBFJR1kwUVJ5jHt92JmQwXbd5hwi",
-        "cryptosuite": "eddsa-rdfc-2022",
-        "proofPurpose": "assertionMethod",
-    }
-    canonicaliser = Canonicaliser()
-    assert canonicaliser.nquads(document) == (vectors / "ob3" / "document-canon.txt").read_text()
-    assert canonicaliser.nquads(proof) == (vectors / "ob3" / "proof-canon.txt").read_text()
-
-
 def inlined(document: JsonObject) -> bytes:
     """For the oracle, which loads no contexts: the document with the contexts' text in it."""
     urls = document["@context"]

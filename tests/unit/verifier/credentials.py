@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.proofs import dataintegrity, didkey, multikey
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.suites import SUITES
 
 RDFC = "eddsa-rdfc-2022"
@@ -30,7 +31,7 @@ class Signer:
 
     def __init__(self, seed: int, did: str | None = None) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
-        self.public_key = self._key.public_key().public_bytes_raw()
+        self.public_key = PublicKey.ed25519(self._key.public_key().public_bytes_raw())
         self.multikey = multikey.encode_public_key(self.public_key)
         self.did = did or didkey.did(self.public_key)
 

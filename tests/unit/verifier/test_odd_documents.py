@@ -147,8 +147,8 @@ ODD: dict[str, Odd] = {
     "a suite that is not known here": Odd(
         with_proof(cryptosuite="ecdsa-sd-2023"), "unknown", "proof", "PROOF_VERIFICATION_ERROR"
     ),
-    "a chain of proofs": Odd(
-        with_proof(previousProof="urn:uuid:1"), "unknown", "proof", "PROOF_VERIFICATION_ERROR"
+    "a chain that begins with a proof that is not there": Odd(
+        with_proof(previousProof="urn:uuid:1"), "invalid", "proof", "PROOF_VERIFICATION_ERROR"
     ),
     "a graph that is too large": Odd(
         as_bytes({**GOOD, "evidence": MANY_NODES}), "unknown", "proof", "PROOF_TRANSFORMATION_ERROR"

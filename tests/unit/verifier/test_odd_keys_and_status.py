@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
 
-from shared.proofs import multikey
+from shared.proofs import base64url, multikey
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import (
@@ -45,7 +44,7 @@ def web(**members: Any) -> bytes:
     return as_bytes(signed(signer=WEB, credentialStatus=None, **members))
 
 
-JWK_X = base64.urlsafe_b64encode(WEB.public_key).decode().rstrip("=")
+JWK_X = base64url.encode(WEB.public_key.data)
 
 
 def jwk(**members: Any) -> dict[str, Any]:
