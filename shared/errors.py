@@ -8,7 +8,8 @@
     │   ├── Gone            it was there and was forgotten                    410
     │   ├── Unauthenticated no key, or a key that is not good                 401
     │   ├── Forbidden       a good key without the scope                      403
-    │   └── Oversized       more than a named limit allows                    413
+    │   ├── Oversized       more than a named limit allows                    413
+    │   └── UnreadMedia     a body of a media type that is not read here      415
     ├── StaleStream         somebody appended first: load again and decide again
     └── Unavailable         not the request's fault: the same request later   503
         └── TooMany         the caller's own rate limit                       429
@@ -64,6 +65,10 @@ class Forbidden(Rejected):
 
 class Oversized(Rejected):
     """More than a named limit allows."""
+
+
+class UnreadMedia(Rejected):
+    """A body of a media type that is not read here; `message` says what to send."""
 
 
 class StaleStream(MicrocredError):

@@ -1,4 +1,4 @@
-"""HTTP manners, once for all services: problem documents (RFC 9457), correlation, limits, API keys.
+"""HTTP manners, once for all services: problem documents (RFC 9457), correlation, limits.
 
 The error families of shared/errors.py become status codes here and nowhere else. What a stranger reads are
 the constants of those errors; a validation error names fields, never what was sent.
@@ -10,22 +10,18 @@ import ipaddress
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
 import structlog
-from fastapi import Depends, FastAPI, Request, Security
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.models import HTTPBearer
 from fastapi.responses import JSONResponse
-from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import access, errors, telemetry
-from shared.access import Access, Caller
+from shared import errors, telemetry
 from shared.clock import ordered_uuid
-from shared.limits import RateLimit
 from shared.refusals import reasons_of
 
 PROBLEM = "application/problem+json"
@@ -44,6 +40,7 @@ STATUS: tuple[tuple[type[errors.MicrocredError], int], ...] = (
     (errors.Unauthenticated, 401),
     (errors.Forbidden, 403),
     (errors.Oversized, 413),
+    (errors.UnreadMedia, 415),
     (errors.TooMany, 429),
     (errors.Unavailable, 503),
     (errors.StaleStream, 503),
@@ -128,50 +125,6 @@ def install_errors(app: FastAPI) -> None:
             "title": "The request failed for a fault of the service; the log has the details.",
         }
         return problem(fields)
-
-
-class BearerKey(SecurityBase):
-    """Declares in OpenAPI that an operation takes an API key, and hands on the header as it was sent.
-
-    FastAPI's own HTTPBearer would read the header first; what a key looks like is shared/access.py's to say.
-    """
-
-    scheme_name = "ApiKey"
-    model = HTTPBearer(
-        bearerFormat="mc_…",
-        description="An API key (`mc_…`); an operator makes one with `microcred keys create`.",
-    )
-
-    async def __call__(self, request: Request) -> str | None:
-        return request.headers.get("Authorization")
-
-
-BEARER_KEY = BearerKey()
-
-
-def require(
-    access_of_service: Access, limit: RateLimit, scope: access.Scope
-) -> Callable[..., Awaitable[Caller]]:
-    """Return a dependency that demands an API key with `scope` and spends one request of its rate limit."""
-
-    async def caller(request: Request, authorization: Annotated[str | None, Depends(BEARER_KEY)]) -> Caller:
-        known = await access_of_service.caller(authorization, scope, client_of(request))
-        limit.spend(known.prefix)
-        return known
-
-    caller.__doc__ = f"Demands an API key with the scope {scope.value}."
-    return caller
-
-
-class Guard:
-    """Demands API keys on behalf of one service's routes: `caller: Annotated[Caller, guard(Scope.X)]`."""
-
-    def __init__(self, access_of_service: Access, limit: RateLimit) -> None:
-        self._access = access_of_service
-        self._limit = limit
-
-    def __call__(self, scope: access.Scope) -> Any:
-        return Security(require(self._access, self._limit, scope), scopes=[scope.value])
 
 
 def client_of(request: Request) -> str:

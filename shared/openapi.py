@@ -28,6 +28,7 @@ REASONS: Mapping[str, str] = {
     "409": "It contradicts what is recorded.",
     "410": "It was there and was forgotten.",
     "413": "The body is larger than is taken.",
+    "415": "The body's media type is not read here; `title` says what to send.",
     "422": "What was sent breaks a rule; `reasons` name the fields, never their content.",
     "429": "The rate limit is used up.",
     "503": "Not the request's fault: the same request works later.",
@@ -116,6 +117,8 @@ def _statuses(path: str, operation: Mapping[str, Any]) -> set[str]:
         found.add("404")
     if "requestBody" in operation:
         found.add("413")
+        if "security" in operation:  # What is open to all takes whatever comes.
+            found.add("415")
         if _made_by_fastapi(operation["responses"].get("422")):  # The framework reads the body, as JSON.
             found.add("400")
     return found

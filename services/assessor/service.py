@@ -18,7 +18,7 @@ from shared.batching import Batcher
 from shared.bus.consumer import LaneLag, Subscription
 from shared.contracts.achievements import AchievementPublished
 from shared.database import Database
-from shared.http import Guard
+from shared.guarded_route import Guard
 from shared.limits import RateLimit
 from shared.sealing import MasterKey
 from shared.service import Service

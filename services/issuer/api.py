@@ -31,7 +31,7 @@ from shared.contracts.event import AssessmentId
 from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Meta
-from shared.http import Guard
+from shared.guarded_route import Guard, GuardedRoute
 from shared.media_types import preferred
 from shared.public_route import PublicRoute
 
@@ -137,7 +137,7 @@ def routes(
     database: Database, guard: Guard, addresses: Addresses, achievements: Achievements, revoke: Revoke
 ) -> APIRouter:
     """What callers with an API key may ask; mounted under /issuer."""
-    router = APIRouter()
+    router = APIRouter(route_class=GuardedRoute)
     _publishing_routes(router, guard, addresses, achievements)
     _achievement_routes(router, guard, addresses, achievements)
     _credential_routes(router, database, guard, addresses, revoke)
@@ -147,14 +147,12 @@ def routes(
 def _publishing_routes(
     router: APIRouter, guard: Guard, addresses: Addresses, achievements: Achievements
 ) -> None:
-    writes = guard(Scope.ACHIEVEMENTS_WRITE)
-    Writer = Annotated[Caller, writes]
+    Writer = Annotated[Caller, guard(Scope.ACHIEVEMENTS_WRITE)]
 
-    # The key comes before the body in `dependencies`: a stranger learns nothing of what would be wrong.
     @router.post(
         "/achievements",
         status_code=201,
-        dependencies=[writes, Depends(_strict(PublishAchievement))],
+        dependencies=[Depends(_strict(PublishAchievement))],
         responses={
             200: {"model": AchievementAnswer, "description": "It stood there already."},
             409: {"description": "The id is taken by other content, or by another issuer."},
@@ -175,7 +173,7 @@ def _publishing_routes(
     @router.post(
         "/achievements/{achievement_id}/versions",
         status_code=201,
-        dependencies=[writes, Depends(_strict(PublishVersion))],
+        dependencies=[Depends(_strict(PublishVersion))],
         responses={200: {"model": AchievementAnswer, "description": "It is the newest version already."}},
     )
     async def publish_achievement_version(

@@ -27,7 +27,7 @@ from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
-from shared.http import Guard
+from shared.guarded_route import Guard
 from shared.limits import RateLimit
 from shared.proofs.suites import SUITES, Suite
 from shared.proofs.workers import CanonicalWorkers

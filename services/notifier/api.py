@@ -18,7 +18,7 @@ from services.notifier.handlers.subscriptions import Shown, SubscriptionDesk
 from services.notifier.store import Delivery
 from services.notifier.subscription_store import Subscription
 from shared.access import Caller, Scope
-from shared.http import Guard
+from shared.guarded_route import Guard, GuardedRoute
 from shared.outbound import URL_CHARS_MAX
 
 EventKind = Literal["credential.signed", "credential.revoked"]
@@ -98,7 +98,7 @@ def routes(desk: SubscriptionDesk, guard: Guard) -> APIRouter:
 
 
 def _subscription_routes(desk: SubscriptionDesk, guard: Guard) -> APIRouter:
-    router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
+    router = APIRouter(prefix="/subscriptions", tags=["subscriptions"], route_class=GuardedRoute)
     writer = guard(Scope.SUBSCRIPTIONS_WRITE)
 
     @router.post(
@@ -140,7 +140,7 @@ def _subscription_routes(desk: SubscriptionDesk, guard: Guard) -> APIRouter:
 
 
 def _delivery_routes(desk: SubscriptionDesk, guard: Guard) -> APIRouter:
-    router = APIRouter(prefix="/deliveries", tags=["deliveries"])
+    router = APIRouter(prefix="/deliveries", tags=["deliveries"], route_class=GuardedRoute)
 
     @router.get("", summary="Show how a credential's facts were told")
     async def of_credential(

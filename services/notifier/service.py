@@ -20,7 +20,7 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.webhook_secrets import WebhookSecrets
 from shared.access import Access, api_key_subscription
 from shared.database import Database
-from shared.http import Guard
+from shared.guarded_route import Guard
 from shared.limits import RateLimit
 from shared.outbound import OutboundClient
 from shared.sealing import MasterKey

@@ -22,8 +22,8 @@ from services.assessor.handlers.submission import Answer, Submission
 from shared.access import Caller, Scope
 from shared.batching import Batcher
 from shared.contracts.event import AssessmentId, Uuid
-from shared.errors import Invalid
-from shared.http import Guard
+from shared.errors import Invalid, UnreadMedia
+from shared.guarded_route import Guard, GuardedRoute
 
 BULK_PATH = "/assessments/bulk"
 BULK_BODY_BYTES_MAX = {BULK_PATH: BODY_BYTES_MAX}
@@ -52,7 +52,7 @@ def routes(
     guard: Guard, submissions: Batcher[Submission, Answer], intake: Intake, enquire: Enquire, erase: Erase
 ) -> APIRouter:
     """Return the routes under `/assessor`."""
-    router = APIRouter()
+    router = APIRouter(route_class=GuardedRoute)
     _submission_routes(router, guard, submissions, intake)
     _enquiry_routes(router, guard, enquire)
     _learner_routes(router, guard, enquire, erase)
@@ -96,7 +96,7 @@ def _submission_routes(
         response_class=DuplexResponse,
         responses={
             200: {"model": BulkResult, "content": {NDJSON: {}}, "description": "A result a row."},
-            422: {"description": "The content type is neither NDJSON nor CSV."},
+            415: {"description": "The body is neither NDJSON nor CSV."},
         },
     )
     async def submit_bulk(
@@ -167,7 +167,10 @@ def _learner_routes(router: APIRouter, guard: Guard, enquire: Enquire, erase: Er
 def _reader(request: Request) -> RowReader:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in READERS:
-        raise Invalid("media-type-unknown", f"Send {NDJSON} or {CSV} as Content-Type.")
+        raise UnreadMedia(
+            "media-type-unread",
+            f"Send the rows with the header 'Content-Type: {CSV}', or '{NDJSON}' for a JSON object a line.",
+        )
     return READERS[media_type]()
 
 

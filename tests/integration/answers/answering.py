@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared import errors, telemetry
 from shared.access import Caller, Scope
-from shared.http import Guard
+from shared.guarded_route import Guard, GuardedRoute
 from shared.openapi import Problem
 
 SMALL_BYTES_MAX = 1_000
@@ -30,6 +30,7 @@ FAMILIES: dict[str, tuple[errors.MicrocredError, int, str]] = {
     "unauthenticated": (errors.Unauthenticated("key-refused", "No."), 401, "key-refused"),
     "forbidden": (errors.Forbidden("scope-missing", "No."), 403, "scope-missing"),
     "oversized": (errors.Oversized("too-long", "Too long."), 413, "too-long"),
+    "unread-media": (errors.UnreadMedia("media-type-unread", "Send JSON."), 415, "media-type-unread"),
     "too-many": (errors.TooMany("Slow down.", 12.3), 429, "too-many-requests"),
     "unavailable": (errors.Unavailable("Away.", 0.2), 503, "unavailable"),
     "stale": (errors.StaleStream(CANARY), 503, "unavailable"),
@@ -71,7 +72,7 @@ class Whole(BaseModel):
 
 def api(guard: Guard) -> APIRouter:
     """Routes that do each thing that a service may do."""
-    router = APIRouter()
+    router = APIRouter(route_class=GuardedRoute)
 
     @router.get("/raise/{family}")
     async def raise_family(family: str) -> None:
@@ -106,6 +107,10 @@ def api(guard: Guard) -> APIRouter:
     @router.get("/guarded-first", dependencies=[reads])
     async def guarded_first(caller: Annotated[Caller, reads]) -> dict[str, str]:
         return {"tenant": caller.issuer_id}
+
+    @router.post("/guarded-body")
+    async def guarded_body(caller: Annotated[Caller, reads], body: Whole) -> None:
+        raise AssertionError("nobody sends a whole body")
 
     @router.get("/away/{thing_id}")
     async def away(thing_id: str) -> None:

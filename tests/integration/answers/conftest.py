@@ -14,7 +14,7 @@ from shared.access import Access
 from shared.app import application, listening
 from shared.bus.local import LocalBus
 from shared.database import Database
-from shared.http import Guard
+from shared.guarded_route import Guard
 from shared.limits import RateLimit
 from shared.service import Running, Service
 from tests.conftest import Roles

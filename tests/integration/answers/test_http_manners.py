@@ -68,6 +68,14 @@ async def test_a_guarded_route_wants_a_key_and_spends_its_rate_once(
     assert others.status_code == 200
 
 
+async def test_the_rate_is_looked_at_before_the_body_and_a_bad_body_costs_as_much_as_a_good_one(
+    client: httpx2.AsyncClient, issuer: Database
+) -> None:
+    headers = {"Authorization": f"Bearer {(await a_key(issuer)).token}", "Content-Type": "application/json"}
+    answers = [await client.post("/issuer/guarded-body", content=b"{", headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 429]
+
+
 async def test_one_who_tries_keys_is_told_to_wait_while_a_known_key_of_the_same_address_is_served(
     client: httpx2.AsyncClient, issuer: Database
 ) -> None:

@@ -85,7 +85,7 @@ async def test_an_unknown_media_type_is_refused(world: Any) -> None:
     answer = await world.ask(
         "POST", "/assessments/bulk", content=b"x", headers={"Content-Type": "application/xml"}
     )
-    assert (answer.status_code, answer.json()["code"]) == (422, "media-type-unknown")
+    assert (answer.status_code, answer.json()["code"]) == (415, "media-type-unread")
 
 
 async def test_a_row_past_the_line_limit_is_reported_and_skipped(world: Any, body: Any) -> None:
