@@ -4,10 +4,11 @@ A Signer has a public key and signs messages with Ed25519 (RFC 8032 §5.1.6, the
 deterministic: a second signature over the same bytes is byte-identical, so a repeated batch repairs rather
 than differs. It does not know its own key id; what a key is called is the issuer's published fact.
 
-A hardware module or a cloud key service is one more class with these two members. The two here keep the
+A hardware module or a cloud key service is one more class with these two members. The three here keep the
 private key in memory: EphemeralSigner makes it at start and forgets it at exit, EnvelopeSigner opens a seed
-that is stored encrypted under the master key. Refused: pickling and copying, so that no private key ever
-travels to a worker process, and an envelope that was made for another key id.
+that is stored encrypted under the master key, OperatorSigner stretches it out of that key. Refused: pickling
+and copying, so that no private key ever travels to a worker process, and an envelope that was made for
+another key id.
 """
 
 from __future__ import annotations
@@ -89,6 +90,20 @@ class EnvelopeSigner(_InMemorySigner):
                 "signing-key-unreadable", "the signing key does not open with this master key"
             ) from cause
         return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+
+class OperatorSigner(_InMemorySigner):
+    """The operator's own key, for statements of the installation itself: stretched out of the master key.
+
+    It is stored nowhere and never changes while the master key does not.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, master_key: MasterKey) -> OperatorSigner:
+        """The signer of the installation that has this master key."""
+        return cls(Ed25519PrivateKey.from_private_bytes(master_key.derive("operator-signing")))
 
 
 def seal_seed(master_key: MasterKey, seed: bytes, key_id: str) -> bytes:

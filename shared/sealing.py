@@ -38,7 +38,9 @@ NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 VERSION: Final = b"\x01"
 
-Purpose = Literal["vault", "tenant-secret", "signing-key", "webhook-secret", "learner-reference"]
+Purpose = Literal[
+    "vault", "tenant-secret", "signing-key", "webhook-secret", "learner-reference", "operator-signing"
+]
 """What the master key may be stretched into. One purpose, one key: none can stand in for another."""
 
 PURPOSES: Final[frozenset[str]] = frozenset(get_args(Purpose))

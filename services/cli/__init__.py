@@ -10,7 +10,17 @@ import sys
 
 import typer
 
-from services.cli import dead_letters, demo, issuers, keys, replay, serve, settings, verify
+from services.cli import (
+    dead_letters,
+    demo,
+    issuers,
+    keys,
+    recognised_issuers,
+    replay,
+    serve,
+    settings,
+    verify,
+)
 from services.cli.running import EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
@@ -28,6 +38,7 @@ app.command("replay")(replay.replay)
 app.command("settings")(settings.settings)
 app.add_typer(issuers.app, name="issuers")
 app.add_typer(keys.app, name="keys")
+app.add_typer(recognised_issuers.app, name="recognised-issuers")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

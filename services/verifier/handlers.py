@@ -12,7 +12,7 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from services.verifier import projections, store
+from services.verifier import projections, recognised_store, store
 from services.verifier.domain import judge
 from services.verifier.examine import Examiner
 from services.verifier.facts import KeyFacts, Objection, Recognition, Registry
@@ -84,7 +84,10 @@ class Kept:
     async def registry(self, did: str) -> Registry:
         async with self._database.connection() as connection:
             tenant = await store.tenant_of(connection, did)
-        return Registry(() if tenant is None else (Recognition(*tenant, OURSELVES),))
+            kept = await recognised_store.recognising(connection, did, clock.now())
+        ours = () if tenant is None else (Recognition(*tenant, OURSELVES),)
+        theirs = (Recognition(each.issuer.name, each.issuer.since, each.operator_name) for each in kept)
+        return Registry((*ours, *theirs))
 
 
 class Verify:

@@ -23,6 +23,8 @@ TENANTLESS_TABLES = {
     "cursor": "how far a consumer has read the logs of all tenants",
     "migration": "a schema's version; every tenant lives in the same schema",
     "installation": "the one address under which all tenants' documents were signed",
+    "recognised_list": "whom the operator of the installation vouches for: issuers elsewhere, no tenants",
+    "recognised_issuer": "as for recognised_list",
 }
 TENANTLESS_KEYS = {
     "event (position)": "one order of the whole log, by which consumers read it",
@@ -30,6 +32,8 @@ TENANTLESS_KEYS = {
     "cursor (name)": "as for the table",
     "migration (name)": "as for the table",
     "installation (only_row)": "as for the table",
+    "recognised_list (operator)": "as for the table",
+    "recognised_issuer (operator, did)": "as for the table",
     "api_key (prefix)": "the prefix is how a request's key is found: the tenant is what the row tells",
 }
 

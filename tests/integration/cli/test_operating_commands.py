@@ -66,6 +66,26 @@ def known_everywhere(served: Served, token: str, known: bool) -> bool:
     return True
 
 
+def test_an_operator_recognises_issuers_and_hands_the_list_on(served: Served, tmp_path: Path) -> None:
+    did = "did:web:north.example"
+    added = served.run("recognised-issuers", "add", did, "--name", "North College", "--since", "2026-01-01")
+    assert (added.returncode, added.stdout) == (0, f"{did} is recognised as North College.\n")
+    listed = served.run("recognised-issuers", "list").stdout
+    assert "2026-01-01" in listed
+    exported = served.run("recognised-issuers", "export").stdout
+    operator = json.loads(exported)["issuer"]["id"]
+    assert served.run("recognised-issuers", "remove", did).returncode == 0
+    assert served.run("recognised-issuers", "remove", did).returncode == 1
+    (tmp_path / "list.json").write_text(exported)
+    file = str(tmp_path / "list.json")
+    foreign = served.run("recognised-issuers", "import", file, "--operator", did)
+    assert (foreign.returncode, "another operator" in foreign.stderr) == (1, True)
+    imported = served.run("recognised-issuers", "import", file, "--operator", operator)
+    assert (imported.returncode, imported.stdout.endswith(": 1.\n")) == (0, True)
+    assert served.run("recognised-issuers", "forget", operator).returncode == 0
+    assert served.run("recognised-issuers", "export").returncode == 1
+
+
 def test_a_key_works_everywhere_until_it_is_revoked(served: Served) -> None:
     created = served.run("issuers", "create", *ACADEMY)
     assert (created.returncode, created.stdout.split(",")[0]) == (0, "Created north-academy")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from services.verifier.recognised_list import RecognisedIssuer
+from services.verifier.recognising import Operator, kept_issuers, recognise
 from services.verifier.replay import rebuild, replay
 from services.verifier.service import build
 from services.verifier.settings import VerifierSettings
@@ -13,6 +15,7 @@ from shared import clock
 from shared.bus.local import LocalBus
 from shared.contracts.issuers import ApiKeyCreated
 from shared.database import Database
+from shared.keys import EphemeralSigner
 from shared.service import Running, running
 from tests.integration.verifier.conftest import SETTLE_WAIT_S, Log, published_list
 from tests.unit.verifier.credentials import INDEX, ISSUER, WEB
@@ -59,6 +62,18 @@ async def test_a_replay_makes_the_same_rows_again(
     await rebuild(await build(settings), await new_bus(), SETTLE_WAIT_S)
     async with await Database.open(settings.database_url.get_secret_value(), "verifier") as database:
         assert await rows(database) == before
+
+
+async def test_a_replay_leaves_alone_what_no_event_holds(
+    house: Running, settings: VerifierSettings, new_bus: NewBus
+) -> None:
+    signer = EphemeralSigner()
+    operator = Operator(signer.public_key, "the operator of the tests", signer)
+    database = house.services[0].database
+    await recognise(database, operator, RecognisedIssuer(ISSUER.did, "North College", clock.now()))
+    before = await kept_issuers(database)
+    await rebuild(await build(settings), await new_bus(), SETTLE_WAIT_S)
+    assert await kept_issuers(database) == before != []
 
 
 async def test_a_replay_beside_a_verifier_at_work_harms_neither(
