@@ -1,56 +1,36 @@
-"""The `microcred` command: run a world, operate an installation, verify a credential.
+"""The `microcred` command, from its first instruction to its exit code; services/cli/commands.py is the rest.
 
-`microcred --help` lists the commands; each one teaches itself with `--help`. Exit codes: 0 done, 1 refused or
-invalid, 2 unknown (verify) or unavailable, 64 wrong usage.
+Importing what the commands need takes a second, in which Ctrl-C would end in a traceback. So nothing is
+imported here that is not needed to prevent that.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from types import FrameType
 
-import typer
-
-from services.cli import (
-    dead_letters,
-    demo,
-    issuers,
-    keys,
-    recognised_issuers,
-    replay,
-    serve,
-    settings,
-    verify,
-)
-from services.cli.running import EXIT_INTERRUPTED, EXIT_USAGE
-
-app = typer.Typer(
-    name="microcred",
-    help="Issues micro-credentials at scale: signed, portable, verifiable by anyone.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("demo")(demo.demo)
-app.command("serve")(serve.serve)
-app.command("verify")(verify.verify)
-app.command("replay")(replay.replay)
-app.command("settings")(settings.settings)
-app.add_typer(issuers.app, name="issuers")
-app.add_typer(keys.app, name="keys")
-app.add_typer(recognised_issuers.app, name="recognised-issuers")
-app.add_typer(dead_letters.app, name="dead-letters")
+EXIT_USAGE = 64
+EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run a command and exit. Wrong usage is 64, so that it is never taken for a verdict."""
+    # One who starts a program in the background has it ignore Ctrl-C, and that stays so.
+    heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heeded:
+        signal.signal(signal.SIGINT, _leave)
+    from services.cli.commands import command  # noqa: PLC0415 - see above
+
+    if heeded:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        code = app(standalone_mode=False)
-    except typer.TyperException as misuse:
-        show = getattr(misuse, "show", None)
-        if show is not None:
-            show()
-        sys.exit(EXIT_USAGE)
-    except typer.Abort:
+        sys.exit(command())
+    except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End at once: nothing is open yet, and an exception could be swallowed by whatever is being imported."""
+    os._exit(EXIT_INTERRUPTED)

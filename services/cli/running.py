@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from services.cli import EXIT_INTERRUPTED
 from services.process import EXIT_REFUSED, EXIT_UNAVAILABLE, interruptible
 from services.starting import settings_from
 from services.world import read_environment
@@ -20,8 +21,6 @@ from shared.database import Database
 from shared.errors import MicrocredError, Rejected, Unavailable
 from shared.settings import Settings
 
-EXIT_USAGE = 64
-EXIT_INTERRUPTED = 130
 DEFAULT_FOLDER = Path("var/microcred")
 OPERATOR = "operator:cli"
 

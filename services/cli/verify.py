@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.running import EXIT_USAGE, console
+from services.cli import EXIT_USAGE
+from services.cli.running import console
 from services.demo.story import print_verdict
 from services.verifier.answers import verdict_json
 from services.verifier.offline import EXIT_CODES, verify_file

@@ -117,7 +117,7 @@ def resolved(words: list[str]) -> tuple[TyperGroup | TyperCommand, list[str]]:
 @functools.cache
 def cli() -> TyperGroup:
     """The `microcred` command."""
-    from services.cli import app
+    from services.cli.commands import app
 
     group = get_command(app)
     assert isinstance(group, TyperGroup)

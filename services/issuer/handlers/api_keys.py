@@ -60,8 +60,13 @@ async def create_api_key(
 
 
 async def list_api_keys(database: Database, slug: str) -> list[ApiKeyRow]:
-    """Return up to KEYS_LISTED_MAX keys of a tenant, newest first; never the keys themselves."""
+    """Return up to KEYS_LISTED_MAX keys of a tenant, newest first; never the keys themselves.
+
+    Raises NotFound for an unknown tenant.
+    """
     async with database.connection() as connection:
+        if await store.newest_profile(connection, slug) is None:
+            raise NotFound("issuer-unknown", "There is no such issuer.")
         return await store.api_keys(connection, slug, KEYS_LISTED_MAX)
 
 

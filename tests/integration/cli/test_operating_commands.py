@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 from services import SERVICES
-from services.cli import app
+from services.cli.commands import app
 from services.world import DATABASE, read_environment
 from shared.access import Scope
 from shared.clock import now
@@ -110,6 +110,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(served: Served, tmp_path: Pat
     refusals = all_at_once(
         ("issuers", "create", "No Slug!", *ACADEMY[1:], "--data", str(served.data)),
         ("keys", "create", "nobody", "--scope", "credentials:read", "--data", str(served.data)),
+        ("keys", "list", "nobody", "--data", str(served.data)),
         ("keys", "revoke", "riverside-college", "aaaaaaaa", "--data", str(served.data)),
         ("dead-letters", "requeue", "issuer.issue", "no/such", "--data", str(served.data)),
         ("dead-letters", "show", "issuer.issue", "no/such", "--data", str(served.data)),
