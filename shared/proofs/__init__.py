@@ -9,6 +9,7 @@ pinned, keys and times are arguments. The parts, in the order in which a credent
     suites            document and proof options → the 64 bytes that are signed
     workers           the same in killable processes, many at a time
     dataintegrity, proof_chain   the proof object, in and out, alone, in sets and in chains
-    public_keys, multikey, didkey, didweb   public keys, their algorithms and their names
+    jws, vc_jwt       the same as signed tokens
+    public_keys, multikey, jwk, didkey, didweb   public keys, their algorithms and their names
     bitstring         status lists
 """

@@ -29,3 +29,8 @@ def parse(text: str) -> datetime | None:
         return (datetime.fromisoformat(text) + timedelta(days=int(end_of_day))).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def from_seconds(seconds: float) -> datetime:
+    """The moment of a NumericDate (RFC 7519 §2), seconds since 1970 began in UTC, before the year 10000."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -9,8 +9,9 @@ checked when it is made; whoever holds one holds a good one.
     RSA       RSASSA-PKCS1-v1_5 with SHA-256 (RS256)       SubjectPublicKeyInfo, DER
 
 Refuses points that are not on their curve or not in their one canonical encoding, the small-order points of
-Ed25519, RSA below 2,048 bits (forgeable) or above 8,192 (slow), and even or tiny RSA exponents. Both s and
-n−s of an ECDSA signature are accepted, as FIPS 186-5 and the W3C's own vectors have it.
+Ed25519, RSA below 2,048 bits or of a known flawed generator (forgeable) or above 8,192 bits (slow), and even
+or tiny RSA exponents. Both s and n−s of an ECDSA signature are accepted: the standards prefer neither, and
+signatures of either kind are in the field.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from shared.errors import Invalid
-from shared.proofs import ed25519
+from shared.proofs import ed25519, roca
 
 P256_POINT_BYTES = 33
 P256_SIGNATURE_BYTES = 64
@@ -117,6 +118,8 @@ def _refuse_bad_rsa(data: bytes) -> None:
     modulus, exponent = key.public_numbers().n, key.public_numbers().e
     if modulus % 2 == 0:
         raise malformed("the modulus of an RSA key is even")
+    if roca.is_flawed(modulus):
+        raise Invalid("key-weak", "The RSA key was made by a generator whose keys can be computed.")
     if not RSA_EXPONENT_MIN <= exponent < RSA_EXPONENT_MAX or exponent % 2 == 0:
         raise malformed("the exponent of an RSA key is even, too small or too large")
     if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:

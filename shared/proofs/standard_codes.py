@@ -40,6 +40,8 @@ STANDARD_CODES: Mapping[str, str] = {
     "proof-wrong": _VERIFICATION,
     "proof-domain": f"{_SECURITY}INVALID_DOMAIN_ERROR",
     "proof-challenge": f"{_SECURITY}INVALID_CHALLENGE_ERROR",
+    "token-malformed": _PARSING,
+    "token-unsupported": _VERIFICATION,
     "key-malformed": f"{_SECURITY}INVALID_VERIFICATION_METHOD",
     "key-weak": f"{_SECURITY}INVALID_VERIFICATION_METHOD",
     "did-malformed": f"{_SECURITY}INVALID_VERIFICATION_METHOD",
