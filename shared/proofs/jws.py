@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import orjson
 from joserfc import jws
@@ -134,7 +135,7 @@ class _Registry(jws.JWSRegistry):
     max_payload_length = 4 * DOCUMENT_BYTES_MAX // 3 + 4
     max_signature_length = 4 * SIGNATURE_BYTES_MAX // 3 + 4
 
-    def get_alg(self, name: str) -> jws.JWSAlgModel:
+    def get_alg(self, name: str) -> Any:
         """The algorithm, without joserfc's warning of the older name of Ed25519; `verify` has allowed it."""
         return self.algorithms[name]
 
