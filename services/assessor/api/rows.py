@@ -2,11 +2,13 @@
 
 A fault is an Invalid about one row; the rows around it are read as if it were not there. That is why a CSV
 record may not span lines: one stray quote would swallow its neighbours. Text with line breaks goes in NDJSON.
-A CSV header that cannot be read leaves nothing to read the rows by: the reader says so once and is `done`.
+A CSV header that cannot be read leaves nothing to read the rows by: the reader says so once and is `done`, as
+it is with a file in UTF-16, which is told from its first bytes.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from typing import Any, Protocol
@@ -30,6 +32,10 @@ CSV_REQUIRED = (
 )
 CSV_OPTIONAL = ("achievement_version", "learner_reference", "evidence_url", "narrative")
 CSV_COLUMNS_MAX = 100
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+"""What a spreadsheet separates by where the comma is the decimal point."""
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF_16_TOLD = "the file is UTF-16: save it as UTF-8 (spreadsheets call it 'CSV UTF-8') and send that"
 CRITERION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ASSESSMENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}")
 
@@ -53,11 +59,15 @@ class RowReader(Protocol):
 class NdjsonRows:
     """One JSON object a line, as for a single submission."""
 
-    done = False
+    def __init__(self) -> None:
+        self.done = False
 
     def read(self, line: bytes) -> SubmissionBody | None:
         if not line.strip():
             return None
+        if line.startswith(UTF_16_MARKS):
+            self.done = True
+            raise Invalid("body-not-utf8", "The rows cannot be read.", (UTF_16_TOLD,))
         _text(line)
         try:
             return SubmissionBody.model_validate_json(line)
@@ -103,6 +113,8 @@ class CsvRows:
 
     def _read_header(self, line: bytes) -> None:
         self.done = True
+        if line.startswith(UTF_16_MARKS):
+            raise Invalid("body-not-utf8", "The header cannot be read.", (UTF_16_TOLD,))
         try:
             columns = [cell.strip() for cell in _cells(line)]
         except Invalid as cause:
@@ -115,6 +127,9 @@ class CsvRows:
 
 
 def _header_faults(columns: list[str]) -> tuple[str, ...]:
+    for separator, told in OTHER_SEPARATORS.items():
+        if len(columns) == 1 and separator in columns[0]:
+            return (f"the columns are separated by {told}: export the file with commas, and send that",)
     if len(columns) > CSV_COLUMNS_MAX:
         return (f"there are more than {CSV_COLUMNS_MAX} columns",)
     known = {*CSV_REQUIRED, *CSV_OPTIONAL}

@@ -166,6 +166,18 @@ def test_the_mail_left_is_one_that_a_mail_program_reads(demo: Demo, cohort: Coho
         assert address in body.get_content()
 
 
+def test_a_cohort_that_another_program_wrote_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    text = COHORT.read_text("utf-8")
+    separated, wide = tmp_path / "separated.csv", tmp_path / "wide.csv"
+    separated.write_text(text.replace(",", ";"), "utf-8")
+    wide.write_text(text, "utf-16")
+    of_separated, of_wide = all_at_once(*(("demo", "--cohort", str(path)) for path in (separated, wide)))
+    for refused, told in ((of_separated, "export the file with commas"), (of_wide, "save it as UTF-8")):
+        assert refused.returncode == 1
+        assert told in refused.stderr
+        assert "Traceback" not in refused.stderr + refused.stdout
+
+
 @contextmanager
 def under_way(folder: Path) -> Iterator[Program]:
     """Run a demo of all 1,000 learners, its temporary files in `folder`, up to the middle of its work."""

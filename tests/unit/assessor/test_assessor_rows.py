@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.assessor.api.examples import CSV, LEVELS, NDJSON
 from services.assessor.api.lines import LineCutter, NumberedLine
-from services.assessor.api.rows import CsvRows, NdjsonRows
+from services.assessor.api.rows import UTF_16_TOLD, CsvRows, NdjsonRows
 from services.assessor.api.submission import SubmissionBody
 from shared.errors import Invalid
 
@@ -115,7 +116,14 @@ def test_a_bad_row_is_refused_and_the_next_is_read(line: bytes, code: str) -> No
         (HEADER + b",result:Bad Id", "column 15: not a column of this format"),
         (HEADER.partition(b",result:")[0], "result:<criterion>: no column for any criterion"),
         (b",".join([b"x"] * 200), "there are more than 100 columns"),
-        (HEADER.replace(b",", b";"), "assessment_id: missing"),
+        (
+            HEADER.replace(b",", b";"),
+            "the columns are separated by semicolons: export the file with commas, and send that",
+        ),
+        (
+            HEADER.replace(b",", b"\t"),
+            "the columns are separated by tabs: export the file with commas, and send that",
+        ),
     ],
 )
 def test_a_bad_header_leaves_nothing_to_read_by(header: bytes, reason: str) -> None:
@@ -125,6 +133,20 @@ def test_a_bad_header_leaves_nothing_to_read_by(header: bytes, reason: str) -> N
     assert refused.value.code == "csv-header-invalid"
     assert reason in refused.value.reasons
     assert reader.done
+
+
+@pytest.mark.parametrize("reader", [CsvRows, NdjsonRows])
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_a_file_in_utf16_is_told_to_be_one_and_nothing_more_of_it_is_read(
+    reader: type[CsvRows] | type[NdjsonRows], mark: bytes
+) -> None:
+    kind = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
+    rows = reader()
+    with pytest.raises(Invalid) as refused:
+        rows.read(mark + HEADER.decode().encode(kind))
+    assert refused.value.code == "body-not-utf8"
+    assert refused.value.reasons == (UTF_16_TOLD,)
+    assert rows.done
 
 
 def test_the_id_of_a_bad_row_is_told_where_it_can_be() -> None:
