@@ -97,6 +97,7 @@ def _submission_routes(
         responses={
             200: {"model": BulkResult, "content": {NDJSON: {}}, "description": "A result a row."},
             415: {"description": "The body is neither NDJSON nor CSV."},
+            422: {"description": "The body holds no row at all."},
         },
     )
     async def submit_bulk(
@@ -114,7 +115,10 @@ def _submission_routes(
         """
         bulk = Bulk(caller.issuer_id, caller.prefix, origin_of(caller, request), _reader(request))
         results = intake.take(bulk, request.stream())
-        return DuplexResponse(await anext(results, b""), results, NDJSON)
+        first = await anext(results, None)
+        if first is None:
+            raise Invalid("body-empty", "The body holds no row: there is nothing to hand in.")
+        return DuplexResponse(first, results, NDJSON)
 
 
 def _enquiry_routes(router: APIRouter, guard: Guard, enquire: Enquire) -> None:

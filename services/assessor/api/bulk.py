@@ -13,6 +13,7 @@ safe, since every row is idempotent.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -28,7 +29,7 @@ from services.assessor.api.lines import LineCutter
 from services.assessor.api.rows import RowReader
 from services.assessor.api.submission import SubmissionBody
 from services.assessor.handlers.submission import Answer, Submission
-from shared.errors import Invalid, MicrocredError, Oversized, TooMany, Unavailable
+from shared.errors import Invalid, MicrocredError, Oversized, Rejected, TooMany, Unavailable
 from shared.eventstore import Meta
 from shared.http import problem_fields
 from shared.limits import RateLimit
@@ -37,7 +38,6 @@ from shared.telemetry import safe_traceback
 BODY_BYTES_MAX = 64 << 20
 UNSENT_BYTES_MAX = 16 << 20
 CHUNK_WAIT_S = 30.0
-ROW_RETRIES_MAX = 3
 TOKEN_WAIT_S_MAX = 5.0
 BULKS_MAX = 4
 """With BULKS_MAX · rows_in_flight_max below the Batcher's backlog, single submissions always find room."""
@@ -58,13 +58,20 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BulkLimits:
-    """How much of a bulk body is taken. A row costs its API key a `1 / rows_per_token` of a request."""
+    """How much of a bulk body is taken, and how long.
+
+    A row costs its API key a `1 / rows_per_token` of a request. A row that is unavailable (its achievement
+    was published a moment ago, the database is away) is asked again after what it says, at most
+    `retry_wait_s_max`. Once no row of the body got another answer for `unavailable_wait_s_max`, rows are
+    answered 503, until one does.
+    """
 
     line_bytes_max: int = 64 << 10
     rows_max: int = 100_000
     rows_in_flight_max: int = 1_000
     rows_per_token: int = 50
-    row_wait_s_max: float = 2.0
+    retry_wait_s_max: float = 2.0
+    unavailable_wait_s_max: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ class _Stream:
         self._rows = 0
         self._deaf = False
         self._ended = False
+        self._unavailable_since: float | None = None
 
     async def results(self) -> AsyncGenerator[bytes]:
         """Yield results in the order of the rows, as many at once as are there."""
@@ -251,12 +259,24 @@ class _Stream:
         return self._result(fields)
 
     async def _asked(self, submission: Submission) -> Answer:
-        for _ in range(ROW_RETRIES_MAX):
+        """Ask about a row, waiting with all the others while nothing of this body can be answered."""
+        while True:
             try:
-                return await self._ask(self._bulk.issuer_id, submission)
+                answer = await self._ask(self._bulk.issuer_id, submission)
             except Unavailable as later:
-                await asyncio.sleep(min(later.retry_after_s, self._limits.row_wait_s_max))
-        return await self._ask(self._bulk.issuer_id, submission)
+                wait_s = min(later.retry_after_s, self._limits.retry_wait_s_max)
+                now = time.monotonic()
+                if self._unavailable_since is None:
+                    self._unavailable_since = now
+                if now + wait_s > self._unavailable_since + self._limits.unavailable_wait_s_max:
+                    raise
+                await asyncio.sleep(wait_s)
+            except Rejected:
+                self._unavailable_since = None
+                raise
+            else:
+                self._unavailable_since = None
+                return answer
 
     def _report(self, fault: MicrocredError, assessment_id: str | None = None) -> None:
         """Answer the line in hand with a fault."""

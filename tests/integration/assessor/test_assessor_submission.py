@@ -256,9 +256,17 @@ async def test_outcomes_are_counted_and_metrics_name_nobody(world: Any, body: An
     assert [now - then for now, then in zip(await counted(), before, strict=True)] == [1, 1, 1, 1, 1]
 
 
-async def test_an_empty_bulk_body_has_an_empty_answer(world: Any) -> None:
-    assert await world.bulk(b"") == []
-    assert await world.bulk(b"\n\n", kind="text/csv") == []
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "application/x-ndjson"),
+        (b"\n\n", "text/csv"),
+        (examples.CSV.encode().partition(b"\n")[0], "text/csv"),
+    ],
+)
+async def test_a_bulk_body_without_a_row_is_refused(world: Any, body: bytes | str, kind: str) -> None:
+    answer = await world.ask("POST", "/assessments/bulk", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (422, "body-empty")
 
 
 async def test_evidence_at_an_address_of_this_installation_is_refused_by_its_place(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -106,12 +107,29 @@ async def test_what_is_unavailable_for_a_moment_is_asked_again() -> None:
     assert [line["outcome"] for line in await taken(rows(range(20)), flush)] == ["passed"] * 20
 
 
-async def test_what_stays_unavailable_is_told_as_such_in_its_row() -> None:
+async def test_a_lane_that_lags_long_costs_no_row() -> None:
+    asked = 0
+
     async def flush(batch: Sequence[Submission]) -> list[Answer | MicrocredError]:
+        nonlocal asked
+        asked += 1
+        return [Unavailable("later", 0.0) for _ in batch] if asked < 50 else await agree(batch)
+
+    assert [line["outcome"] for line in await taken(rows(range(20)), flush)] == ["passed"] * 20
+    assert asked >= 50
+
+
+async def test_what_stays_unavailable_is_told_as_such_and_no_later_row_waits_as_long_again() -> None:
+    asked: Counter[str] = Counter()
+
+    async def flush(batch: Sequence[Submission]) -> list[Answer | MicrocredError]:
+        asked.update(submission.command.assessment_id for submission in batch)
         return [Unavailable("later", 0.0) for _ in batch]
 
-    (line,) = await taken(rows(range(1)), flush)
-    assert (line["outcome"], line["problem"]["status"]) == ("rejected", 503)
+    lines = await taken(rows(range(3)), flush, rows_in_flight_max=1, unavailable_wait_s_max=0.05)
+    assert [(line["outcome"], line["problem"]["status"]) for line in lines] == [("rejected", 503)] * 3
+    assert asked["A-0"] > 1
+    assert asked["A-1"] == asked["A-2"] == 1
 
 
 async def test_a_fault_of_the_service_in_one_row_leaves_the_others_alone() -> None:
