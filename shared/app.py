@@ -1,7 +1,8 @@
 """The HTTP application of a process: services by name, signed addresses at the root, health, metrics.
 
-`/{service}/docs` are OpenAPI pages that need no other host. `/health/live` says that the process runs,
-`/health/ready` that it can work; both are open and tell nothing about anyone.
+`/` lists the pages of documentation; `/{service}/docs` are OpenAPI pages that need no other host.
+`/health/live` says that the process runs, `/health/ready` that it can work; all are open and tell nothing
+about anyone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
+from shared.front_page import front_page
 from shared.http import BODY_BYTES_MAX, Envelope, install_errors
 from shared.openapi import document_errors
 from shared.service import Running, Service
@@ -73,6 +75,7 @@ def application(house: Running) -> ASGIApp:
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
+    root.include_router(front_page([service.name for service in house.services]))
     limits: dict[str, int] = {}
     for service in house.services:
         root.mount(f"/{service.name}", service_app(service))

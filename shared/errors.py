@@ -12,6 +12,7 @@
     │   └── UnreadMedia     a body of a media type that is not read here      415
     ├── StaleStream         somebody appended first: load again and decide again
     └── Unavailable         not the request's fault: the same request later   503
+        ├── NotYet          what it needs is on its way, as it should be      503
         └── TooMany         the caller's own rate limit                       429
 
 `code` and `message` are constants a stranger may read; they never carry personal data or a cause. The
@@ -82,6 +83,10 @@ class Unavailable(MicrocredError):
         super().__init__(message)
         self.message = message
         self.retry_after_s = retry_after_s
+
+
+class NotYet(Unavailable):
+    """What the request needs is on its way: everyday life, and nothing for an operator to look at."""
 
 
 class TooMany(Unavailable):

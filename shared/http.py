@@ -94,7 +94,8 @@ def install_errors(app: FastAPI) -> None:
             headers["WWW-Authenticate"] = "Bearer"
         if status_of(error) >= 500:
             # The template alone: an id in the path may be a person's name to whoever chose it.
-            logger.warning("request not served", route="".join(_route(request.scope)), problem=str(error))
+            tell = logger.info if isinstance(error, errors.NotYet) else logger.warning
+            tell("request not served", route="".join(_route(request.scope)), problem=str(error))
         return problem(problem_fields(error), headers)
 
     @app.exception_handler(RequestValidationError)

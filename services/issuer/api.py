@@ -43,6 +43,8 @@ CREDENTIAL_TYPES = (
 )
 DOCUMENT_TYPES = ("application/ld+json", "application/json")
 DID_TYPES = ("application/did+json", "application/did+ld+json", "application/json", "application/ld+json")
+ACHIEVEMENTS, CREDENTIALS = "achievements", "credentials"
+"""Sections of the API page."""
 VERSION_MAX = 2**31 - 1
 PUBLIC_MAX_AGE_S = 300
 IMMUTABLE_MAX_AGE_S = 86_400
@@ -152,6 +154,8 @@ def _publishing_routes(
     @router.post(
         "/achievements",
         status_code=201,
+        tags=[ACHIEVEMENTS],
+        summary="Publish an achievement",
         dependencies=[Depends(_strict(PublishAchievement))],
         responses={
             200: {"model": AchievementAnswer, "description": "It stood there already."},
@@ -173,6 +177,8 @@ def _publishing_routes(
     @router.post(
         "/achievements/{achievement_id}/versions",
         status_code=201,
+        tags=[ACHIEVEMENTS],
+        summary="Publish the next version",
         dependencies=[Depends(_strict(PublishVersion))],
         responses={200: {"model": AchievementAnswer, "description": "It is the newest version already."}},
     )
@@ -195,14 +201,14 @@ def _achievement_routes(
 ) -> None:
     Writer = Annotated[Caller, guard(Scope.ACHIEVEMENTS_WRITE)]
 
-    @router.get("/achievements/{achievement_id}")
+    @router.get("/achievements/{achievement_id}", tags=[ACHIEVEMENTS], summary="Show the newest version")
     async def get_achievement(caller: Writer, achievement_id: UUID) -> AchievementAnswer:
         """The newest version of an achievement."""
         return _achievement(
             (await achievements.versions(caller.issuer_id, str(achievement_id)))[0], addresses
         )
 
-    @router.get("/achievements/{achievement_id}/versions")
+    @router.get("/achievements/{achievement_id}/versions", tags=[ACHIEVEMENTS], summary="List all versions")
     async def get_achievement_versions(caller: Writer, achievement_id: UUID) -> AchievementVersions:
         """The versions of an achievement, newest first."""
         views = await achievements.versions(caller.issuer_id, str(achievement_id))
@@ -214,7 +220,7 @@ def _credential_routes(
 ) -> None:
     Reader = Annotated[Caller, guard(Scope.CREDENTIALS_READ)]
 
-    @router.get("/credentials")
+    @router.get("/credentials", tags=[CREDENTIALS], summary="Find the credential of an assessment")
     async def find_credentials(
         caller: Reader, assessment_id: Annotated[AssessmentId, Query(description="Your assessment id.")]
     ) -> CredentialList:
@@ -223,7 +229,7 @@ def _credential_routes(
             row = await store.credential_of_assessment(connection, caller.issuer_id, assessment_id)
         return CredentialList(credentials=[_credential(row, addresses)] if row is not None else [])
 
-    @router.get("/credentials/{credential_id}")
+    @router.get("/credentials/{credential_id}", tags=[CREDENTIALS], summary="Show where a credential stands")
     async def get_credential(caller: Reader, credential_id: UUID) -> CredentialAnswer:
         """Where a credential stands in its life."""
         async with database.connection() as connection:
@@ -232,7 +238,7 @@ def _credential_routes(
             raise NotFound("credential-unknown", "There is no such credential.")
         return _credential(row, addresses)
 
-    @router.post("/credentials/{credential_id}/revoke")
+    @router.post("/credentials/{credential_id}/revoke", tags=[CREDENTIALS], summary="Revoke a credential")
     async def revoke_credential(
         caller: Annotated[Caller, guard(Scope.CREDENTIALS_REVOKE)],
         credential_id: UUID,
@@ -248,19 +254,19 @@ def public_routes(pages: Pages) -> APIRouter:
     router = APIRouter(tags=["documents"], route_class=PublicRoute)
     Accept = Annotated[str, Header(include_in_schema=False)]
 
-    @router.get("/issuers/{slug}")
+    @router.get("/issuers/{slug}", summary="An issuer's profile")
     async def issuer_profile(slug: str, accept: Accept = "*/*") -> Response:
         """An issuer's profile (Open Badges 3.0)."""
         chosen = preferred(accept, DOCUMENT_TYPES)
         return _document(await pages.profile(slug), chosen, f"public, max-age={PUBLIC_MAX_AGE_S}")
 
-    @router.get("/issuers/{slug}/did.json")
+    @router.get("/issuers/{slug}/did.json", summary="An issuer's DID document")
     async def issuer_did_document(slug: str, accept: Accept = "*/*") -> Response:
         """An issuer's DID document, with every key that it ever had."""
         chosen = preferred(accept, DID_TYPES)
         return _document(await pages.did(slug), chosen, f"public, max-age={PUBLIC_MAX_AGE_S}")
 
-    @router.get("/achievements/{achievement_id}/{version}")
+    @router.get("/achievements/{achievement_id}/{version}", summary="A version of an achievement")
     async def achievement_document(
         achievement_id: UUID,
         version: Annotated[int, Path(ge=1, le=VERSION_MAX)],
@@ -273,6 +279,7 @@ def public_routes(pages: Pages) -> APIRouter:
 
     @router.get(
         "/credentials/{credential_id}",
+        summary="A signed credential",
         responses={410: {"description": "Its learner was erased, or it was withdrawn before it was signed."}},
     )
     async def credential_document(credential_id: UUID, accept: Accept = "*/*") -> Response:

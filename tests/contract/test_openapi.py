@@ -106,6 +106,17 @@ def test_security_names_a_declared_bearer_scheme_and_the_description_names_the_s
     assert named == set(Scope)
 
 
+def test_every_operation_stands_in_a_section_under_a_summary_of_its_own(pages: list[Page]) -> None:
+    for page in pages:
+        summaries = [operation["summary"] for _, _, operation in operations(page.document)]
+        assert len(set(summaries)) == len(summaries)
+        for _, _, operation in operations(page.document):
+            (section,) = operation["tags"]
+            assert section.islower()
+            words = operation["summary"].split()
+            assert len(words) == 1 or words[-1].islower(), "made of the function's name by the framework"
+
+
 def test_the_verifier_asks_nobody_for_a_key(pages: list[Page]) -> None:
     [verifier] = [page for page in pages if page.name == "verifier"]
     assert "securitySchemes" not in verifier.document["components"]

@@ -25,6 +25,8 @@ from shared.contracts.event import AssessmentId, Uuid
 from shared.errors import Invalid, UnreadMedia
 from shared.guarded_route import Guard, GuardedRoute
 
+ASSESSMENTS, LEARNERS = "assessments", "learners"
+"""Sections of the API page."""
 BULK_PATH = "/assessments/bulk"
 BULK_BODY_BYTES_MAX = {BULK_PATH: BODY_BYTES_MAX}
 NDJSON = "application/x-ndjson"
@@ -65,6 +67,8 @@ def _submission_routes(
     @router.post(
         "/assessments",
         status_code=status.HTTP_201_CREATED,
+        tags=[ASSESSMENTS],
+        summary="Hand in an assessment",
         responses={
             200: {"model": Outcome, "description": "Recorded before with the same content."},
             409: {"description": "Recorded with other content, or the learner's attempts are used up."},
@@ -92,6 +96,8 @@ def _submission_routes(
     @router.post(
         BULK_PATH,
         status_code=status.HTTP_200_OK,
+        tags=[ASSESSMENTS],
+        summary="Hand in many assessments",
         openapi_extra=BULK_DOCS,
         response_class=DuplexResponse,
         responses={
@@ -124,6 +130,8 @@ def _submission_routes(
 def _enquiry_routes(router: APIRouter, guard: Guard, enquire: Enquire) -> None:
     @router.get(
         "/assessments/{assessment_id}",
+        tags=[ASSESSMENTS],
+        summary="Show an assessment",
         responses={410: {"description": "The learner of this assessment was erased."}},
     )
     async def assessment(
@@ -135,7 +143,12 @@ def _enquiry_routes(router: APIRouter, guard: Guard, enquire: Enquire) -> None:
 
 
 def _learner_routes(router: APIRouter, guard: Guard, enquire: Enquire, erase: Erase) -> None:
-    @router.get("/learners", responses={404: {"description": "Nobody is known by it."}})
+    @router.get(
+        "/learners",
+        tags=[LEARNERS],
+        summary="Find a learner",
+        responses={404: {"description": "Nobody is known by it."}},
+    )
     async def find_learner(
         caller: Annotated[Caller, guard(Scope.ASSESSMENTS_READ)],
         reference: Annotated[
@@ -154,7 +167,12 @@ def _learner_routes(router: APIRouter, guard: Guard, enquire: Enquire, erase: Er
             return LearnerFound(learner_id=await enquire.learner_by_email(caller.issuer_id, email))
         raise Invalid("query-invalid", "Give either reference or email.")
 
-    @router.delete("/learners/{learner_id}", status_code=status.HTTP_204_NO_CONTENT)
+    @router.delete(
+        "/learners/{learner_id}",
+        status_code=status.HTTP_204_NO_CONTENT,
+        tags=[LEARNERS],
+        summary="Forget a learner for ever",
+    )
     async def erase_learner(
         learner_id: Annotated[Uuid, Path()],
         caller: Annotated[Caller, guard(Scope.LEARNERS_ERASE)],

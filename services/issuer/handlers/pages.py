@@ -24,7 +24,7 @@ from services.issuer.documents.signed import (
 from services.issuer.handlers.rendering import Rendering
 from shared.contracts.credentials import CredentialIssued, CredentialSigned
 from shared.database import Database
-from shared.errors import Gone, NotFound, Unavailable
+from shared.errors import Gone, NotFound, NotYet
 from shared.eventstore import log
 
 UNSIGNED_RETRY_AFTER_S = 2.0
@@ -47,7 +47,7 @@ class Pages:
     async def credential(self, credential_id: str) -> bytes:
         """Return the signed document, byte-identical for ever, revoked or not.
 
-        Raises NotFound, Gone after erasure or when it was withdrawn before it was signed, Unavailable while
+        Raises NotFound, Gone after erasure or when it was withdrawn before it was signed, NotYet while
         it is not signed yet, and DriftError.
         """
         async with self._database.connection() as connection:
@@ -66,7 +66,7 @@ class Pages:
         if state.signed is None:
             if state.revoked is not None:
                 raise Gone("credential-withdrawn", "This credential was withdrawn before it was signed.")
-            raise Unavailable("This credential is being signed.", UNSIGNED_RETRY_AFTER_S)
+            raise NotYet("This credential is being signed.", UNSIGNED_RETRY_AFTER_S)
         async with self._database.connection() as connection:
             (facts,) = await self._rendering.facts(connection, [(intent, holes)])
         return signed_bytes(facts, state.signed)

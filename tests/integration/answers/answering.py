@@ -32,6 +32,7 @@ FAMILIES: dict[str, tuple[errors.MicrocredError, int, str]] = {
     "oversized": (errors.Oversized("too-long", "Too long."), 413, "too-long"),
     "unread-media": (errors.UnreadMedia("media-type-unread", "Send JSON."), 415, "media-type-unread"),
     "too-many": (errors.TooMany("Slow down.", 12.3), 429, "too-many-requests"),
+    "not-yet": (errors.NotYet("On its way.", 2.0), 503, "unavailable"),
     "unavailable": (errors.Unavailable("Away.", 0.2), 503, "unavailable"),
     "stale": (errors.StaleStream(CANARY), 503, "unavailable"),
 }

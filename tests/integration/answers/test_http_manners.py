@@ -137,6 +137,20 @@ async def test_signed_addresses_stand_at_the_root_and_pages_need_no_other_host(
         assert (await client.get(link)).status_code == 200
 
 
+async def test_the_root_leads_to_every_page_whether_a_program_or_a_browser_asks(
+    client: httpx2.AsyncClient,
+) -> None:
+    listed = (await client.get("/")).json()["documentation"]
+    assert [each["name"] for each in listed] == ["issuer", "public addresses"]
+    page = await client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["vary"] == "Accept"
+    links = re.findall(r'href="([^"]+)"', page.text)
+    assert links == [each[kind] for each in listed for kind in ("docs", "openapi")]
+    for link in links:
+        assert (await client.get(f"/{link}")).status_code == 200
+
+
 async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing(
     client: httpx2.AsyncClient, house: Running
 ) -> None:

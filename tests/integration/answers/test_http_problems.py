@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,16 @@ async def test_what_is_not_served_is_logged_by_template_and_never_by_what_a_call
     logged = capsys.readouterr().err
     assert CANARY not in logged
     assert "issuer/away/{thing_id}" in logged
+
+
+@pytest.mark.parametrize(("family", "level"), [("not-yet", "info"), ("unavailable", "warning")])
+async def test_what_is_on_its_way_is_no_warning_to_an_operator(
+    client: httpx2.AsyncClient, capsys: pytest.CaptureFixture[str], family: str, level: str
+) -> None:
+    with logging_as_a_service_does():
+        await client.get(f"/issuer/raise/{family}")
+    (line,) = [each for each in capsys.readouterr().err.splitlines() if "request not served" in each]
+    assert json.loads(line)["level"] == level
 
 
 @pytest.mark.parametrize(

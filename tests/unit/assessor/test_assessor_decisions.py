@@ -15,7 +15,7 @@ from services.assessor.scoring import Bar, Judgement
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.contracts.learners import LearnerErased
 from shared.contracts.sealed import SealedLearner
-from shared.errors import Conflict, Gone, Invalid, NotFound, Unavailable
+from shared.errors import Conflict, Gone, Invalid, NotFound, NotYet
 from shared.sealing import MasterKey
 
 AT = datetime(2026, 6, 15, 9, tzinfo=UTC)
@@ -89,15 +89,15 @@ def test_a_repeat_with_other_content_is_a_conflict_and_after_erasure_gone() -> N
 @pytest.mark.parametrize(
     ("newest", "made_at", "publications_wait", "family"),
     [
-        (None, AT - timedelta(minutes=4), False, Unavailable),
-        (None, AT + timedelta(minutes=4), False, Unavailable),
+        (None, AT - timedelta(minutes=4), False, NotYet),
+        (None, AT + timedelta(minutes=4), False, NotYet),
         (None, AT - timedelta(minutes=6), False, Invalid),
         (None, AT + timedelta(minutes=6), False, Invalid),
         (None, None, False, Invalid),
         (2, AT, False, Invalid),
-        (None, AT - timedelta(days=400), True, Unavailable),
-        (None, None, True, Unavailable),
-        (2, AT - timedelta(days=400), True, Unavailable),
+        (None, AT - timedelta(days=400), True, NotYet),
+        (None, None, True, NotYet),
+        (2, AT - timedelta(days=400), True, NotYet),
     ],
 )
 def test_an_unknown_achievement_is_refused_for_now_or_for_good(
