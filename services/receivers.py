@@ -147,6 +147,11 @@ class ReceivedWebhook:
         return self.headers.get("webhook-id", "")
 
     @property
+    def kind(self) -> str:
+        """The member `type` of the body: what is told."""
+        return str(orjson.loads(self.body)["type"])
+
+    @property
     def data(self) -> dict[str, Any]:
         """The member `data` of the body."""
         data: dict[str, Any] = orjson.loads(self.body)["data"]
@@ -200,12 +205,16 @@ class PartnerEndpoint:
         """Answer again."""
         self._open.set()
 
-    def delivery_about(self, credential_id: str) -> ReceivedWebhook:
-        """Return the first good delivery about a credential. Raises LookupError if there is none."""
-        for delivery in self.received:
-            if delivery.verified and delivery.data["credential_id"] == credential_id:
+    def delivery_about(self, credential_id: str, kind: str) -> ReceivedWebhook:
+        """Return the first good delivery of `kind` about a credential. Raises LookupError if none is."""
+        for delivery in self.deliveries:
+            if delivery.kind == kind and delivery.data["credential_id"] == credential_id:
                 return delivery
         raise LookupError("no delivery is about it")
+
+    def believes(self, headers: dict[str, str], body: bytes) -> bool:
+        """Tell whether it would take a webhook for one of its own."""
+        return is_signed(self._secrets, headers, body)
 
     async def __aenter__(self) -> Self:
         app = Starlette(routes=[Route("/webhooks", self._take, methods=["POST"])])
@@ -223,7 +232,7 @@ class PartnerEndpoint:
             if len(body) > MESSAGE_BYTES_MAX:
                 return Response(status_code=413)
         headers = dict(request.headers)
-        verified = is_signed(self._secrets, headers, bytes(body))
+        verified = self.believes(headers, bytes(body))
         self.received.append(ReceivedWebhook(headers, bytes(body), verified))
         await self._open.wait()
         if self._failures:

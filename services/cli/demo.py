@@ -65,12 +65,12 @@ async def _demo(console: Console, cohort: Path, out: Path | None) -> Report:
         ):
             issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
             async with Provider(world.address, issuer.token) as provider:
-                job = await _job(console, world, provider, mailbox, partner, cohort)
-                report, documents = job.report, job.story.documents
+                job = await _job(console, world, provider, mailbox, partner, cohort, out)
+                report = job.report
     report.seconds = round(time.monotonic() - began, 1)
     if out is not None:
-        documents.write(out)
-    story.summary(console, report, out)
+        job.story.documents.write(out)
+    story.summary(console, report, job.story, out)
     return report
 
 
@@ -81,6 +81,7 @@ async def _job(
     mailbox: Mailbox,
     partner: PartnerEndpoint,
     cohort: Path,
+    out: Path | None,
 ) -> MainJob:
     definition, achievement_id = sample_achievement()
     await provider.until_known()
@@ -96,6 +97,6 @@ async def _job(
     story.refused_rows(console, job.story)
     if job.report.passed:
         await job.follow_one_learner()
-        story.tell(console, job.story)
+        story.tell(console, job.story, out)
         story.tell_revocation(console, job.story, job.report)
     return job

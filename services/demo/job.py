@@ -18,7 +18,7 @@ from typing import Any
 from services.demo.provider import Provider
 from services.demo.report import Documents, Report
 from services.demo.sample import SLUG
-from services.receivers import Mailbox, PartnerEndpoint
+from services.receivers import Mailbox, PartnerEndpoint, ReceivedWebhook
 from services.world import World
 from shared.contracts.credentials import CredentialIssued, CredentialSigned
 from shared.errors import Invalid, Unavailable
@@ -44,6 +44,12 @@ class Story:
     verdict_before: dict[str, Any] = field(default_factory=dict)
     verdict_after: dict[str, Any] = field(default_factory=dict)
     refused_rows: list[dict[str, Any]] = field(default_factory=list)
+    webhook_believed: bool = False
+    """Whether the partner's own check of the signature holds."""
+    altered_webhook_believed: bool = True
+    """Whether it would hold with one byte more in the body."""
+    issuing_seconds: float = 0.0
+    """From the first row sent to the last signature."""
     documents: Documents = field(default_factory=Documents)
 
 
@@ -60,11 +66,13 @@ class MainJob:
         self._mailbox = mailbox
         self._partner = partner
         self._progress = progress
+        self._began = 0.0
 
     async def assess(self, cohort: Path) -> None:
         """Stream the cohort in and count each row's outcome."""
         rows = sum(1 for _ in cohort.open("rb")) - 1
         done = 0
+        self._began = time.monotonic()
         async for result in self._provider.submit_csv(cohort):
             done += 1
             self._progress("assessed", done, rows)
@@ -93,6 +101,7 @@ class MainJob:
     async def wait_for_credentials(self) -> None:
         """Wait until every passed assessment is signed and both receivers have heard of each credential."""
         await self._wait("signed", self._count_signed)
+        self.story.issuing_seconds = time.monotonic() - self._began
         await self._wait("announced", self._count_announced)
 
     async def _count_signed(self) -> int:
@@ -137,7 +146,10 @@ class MainJob:
         issuer = f"{self._world.address}/issuers/{SLUG}"
         documents.did = (await self._provider.fetch(f"{issuer}/did.json")).content
         documents.status_list_before = (await self._provider.fetch(status["statusListCredential"])).content
-        documents.webhook = self._partner.delivery_about(credential_id).as_json()
+        told = self._partner.delivery_about(credential_id, "credential.signed")
+        documents.webhook = told.as_json()
+        story.webhook_believed = told.verified
+        story.altered_webhook_believed = self._partner.believes(told.headers, told.body + b" ")
         documents.mail = self._mailbox.message_naming(story.credential_url)
         story.verdict_before = await self._provider.verify(documents.credential)
         self.report.verified_before = story.verdict_before["verdict"]
@@ -147,6 +159,7 @@ class MainJob:
         self.report.revocation_lag_ms = round((time.monotonic() - began) * 1000)
         story.verdict_after = await self._provider.verify(documents.credential)
         self.report.verified_after = story.verdict_after["verdict"]
+        documents.webhook_revoked = (await self._until_told(credential_id)).as_json()
 
     async def _until_listed(self, status: dict[str, Any]) -> bytes:
         """Fetch the public status list until it shows the revocation; returns its bytes."""
@@ -159,3 +172,15 @@ class MainJob:
             if time.monotonic() > deadline:
                 raise Unavailable(f"The revocation was not listed within {STALLED_WAIT_S:.0f} s.")
             await asyncio.sleep(LAG_POLL_EVERY_S)
+
+    async def _until_told(self, credential_id: str) -> ReceivedWebhook:
+        """Wait until the partner has heard of the revocation."""
+        deadline = time.monotonic() + STALLED_WAIT_S
+        while True:
+            try:
+                return self._partner.delivery_about(credential_id, "credential.revoked")
+            except LookupError:
+                if time.monotonic() > deadline:
+                    message = f"The partner was not told of the revocation within {STALLED_WAIT_S:.0f} s."
+                    raise Unavailable(message) from None
+            await asyncio.sleep(POLL_EVERY_S)

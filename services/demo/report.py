@@ -44,6 +44,7 @@ class Documents:
     status_list_after: bytes = b""
     did: bytes = b""
     webhook: dict[str, Any] = field(default_factory=dict)
+    webhook_revoked: dict[str, Any] = field(default_factory=dict)
     mail: bytes = b""
 
     def write(self, folder: Path) -> None:
@@ -54,8 +55,13 @@ class Documents:
             "status-list-before.json": self.status_list_before,
             "status-list-after.json": self.status_list_after,
             "did.json": self.did,
-            "webhook.json": json.dumps(self.webhook, indent=2).encode() + b"\n",
+            "webhook.json": _indented(self.webhook),
+            "webhook-revoked.json": _indented(self.webhook_revoked),
             "mail.eml": self.mail,
         }
         for name, content in files.items():
             (folder / name).write_bytes(content)
+
+
+def _indented(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=2).encode() + b"\n"

@@ -20,6 +20,8 @@ from services.demo.report import Report
 
 REFUSED_ROWS_SHOWN = 10
 PROOF_CHARACTERS_SHOWN = 24
+ISSUER_SHOWN = ("id", "name")
+ACHIEVEMENT_SHOWN = ("id", "type", "name", "creditsAvailable")
 MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "unknown": "[yellow]?[/]", "skipped": "[dim]–[/]"}
 COLOURS = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 STEPS = {
@@ -68,8 +70,8 @@ def refused_rows(console: Console, story: Story) -> None:
         console.print(f"  line {row['line']:>4}  {told}", markup=False)
 
 
-def tell(console: Console, story: Story) -> None:
-    """Print the story of one learner."""
+def tell(console: Console, story: Story, folder: Path | None) -> None:
+    """Print the story of one learner; `folder` is where its documents will be left."""
     credential = story.credential
     console.rule("[bold]The story of one learner")
     console.print(
@@ -77,10 +79,11 @@ def tell(console: Console, story: Story) -> None:
     )
     console.print(f"[bold]{story.credential_url}[/]\n")
     console.print(JSON(json.dumps(_shortened(credential), ensure_ascii=False)), soft_wrap=True)
-    console.print("[dim](… marks what is cut here. --out DIR keeps the whole document.)[/]")
+    whole = "--out DIR leaves the whole document" if folder is None else f"whole: {folder}/credential.json"
+    console.print(f"(… marks what is cut here; {whole}.)", style="dim", markup=False, soft_wrap=True)
     print_verdict(console, "Verification, check by check", story.verdict_before)
     _mail(console, story.documents.mail)
-    _webhook(console, story.documents.webhook)
+    _webhook(console, story)
 
 
 def tell_revocation(console: Console, story: Story, report: Report) -> None:
@@ -103,7 +106,7 @@ def tell_revocation(console: Console, story: Story, report: Report) -> None:
     print_verdict(console, "The same credential, verified again", story.verdict_after)
 
 
-def summary(console: Console, report: Report, folder: Path | None) -> None:
+def summary(console: Console, report: Report, story: Story, folder: Path | None) -> None:
     """Print the numbers."""
     console.rule("[bold]In numbers")
     table = Table.grid(padding=(0, 2))
@@ -111,6 +114,9 @@ def summary(console: Console, report: Report, folder: Path | None) -> None:
     table.add_row("assessments taken", f"{report.submitted} ({rows})")
     table.add_row("passed / failed", f"{report.passed} / {report.failed}")
     table.add_row("credentials issued / signed", f"{report.issued} / {report.signed}")
+    if report.signed:
+        speed = f"{report.signed / story.issuing_seconds:.0f} a second"
+        table.add_row("from first row to last signature", f"{story.issuing_seconds:.1f} s, {speed}")
     table.add_row("announced by mail and webhook", str(report.announced))
     verdicts = f"{report.verified_before} before, {report.verified_after} after the revocation"
     table.add_row("the one learner's credential", verdicts)
@@ -144,21 +150,45 @@ def _mail(console: Console, content: bytes) -> None:
     console.print(Panel(Text(f"{headers}\n\n{text}"), title="The e-mail that went out", title_align="left"))
 
 
-def _webhook(console: Console, webhook: dict[str, Any]) -> None:
+def _webhook(console: Console, story: Story) -> None:
+    webhook = story.documents.webhook
     shown = {name: value for name, value in webhook["headers"].items() if name.startswith("webhook-")}
     text = "\n".join(f"{name}: {value}" for name, value in shown.items())
     body = json.dumps(json.loads(webhook["body"]), indent=2, ensure_ascii=False)
-    panel = Panel(Text(f"{text}\n\n{body}"), title="The signed webhook that went out", title_align="left")
-    console.print(panel)
+    checks = Table.grid(padding=(0, 2))
+    for believed, told in (
+        (story.webhook_believed, "webhook-signature is the HMAC of id, timestamp and body under its secret"),
+        (story.altered_webhook_believed, "the same with one byte more in the body"),
+    ):
+        checks.add_row(MARKS["passed" if believed else "failed"], told)
+    parts = Group(Text(f"{text}\n\n{body}\n\nChecked by the partner who got it:"), checks)
+    console.print(Panel(parts, title="The signed webhook that went out", title_align="left"))
 
 
 def _shortened(credential: dict[str, Any]) -> dict[str, Any]:
-    """Return the credential for reading only: proof values cut, the rubric's descriptions counted."""
-    proofs = [
-        proof | {"proofValue": f"{proof['proofValue'][:PROOF_CHARACTERS_SHOWN]}…"}
-        for proof in credential.get("proof", [])
-    ]
+    """Return the credential for reading only: one of each list, and of the long parts what names them."""
     subject = credential["credentialSubject"]
-    described = len(subject["achievement"].get("resultDescription", []))
-    achievement = subject["achievement"] | {"resultDescription": f"… {described} descriptions of results"}
-    return credential | {"credentialSubject": subject | {"achievement": achievement}, "proof": proofs}
+    shown = {
+        "issuer": _only(credential["issuer"], ISSUER_SHOWN),
+        "credentialSubject": {
+            "type": subject["type"],
+            "identifier": _first(subject.get("identifier", [])),
+            "achievement": _only(subject["achievement"], ACHIEVEMENT_SHOWN),
+            "result": _first(subject.get("result", [])),
+        },
+        "evidence": _first(credential.get("evidence", [])),
+        "proof": [
+            proof | {"proofValue": f"{proof['proofValue'][:PROOF_CHARACTERS_SHOWN]}…"}
+            for proof in credential.get("proof", [])
+        ],
+    }
+    return credential | shown
+
+
+def _only(part: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    kept = {name: value for name, value in part.items() if name in names}
+    return kept | {"…": f"{len(part) - len(kept)} more members"}
+
+
+def _first(parts: list[Any]) -> list[Any]:
+    return parts if len(parts) < 2 else [parts[0], f"… {len(parts) - 1} more"]

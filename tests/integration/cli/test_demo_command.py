@@ -39,6 +39,7 @@ FILES = {
     "status-list-after.json",
     "did.json",
     "webhook.json",
+    "webhook-revoked.json",
     "mail.eml",
 }
 
@@ -142,16 +143,32 @@ def test_the_documents_left_belong_together(demo: Demo) -> None:
     assert [each.get(index) for each in bits] == [False, True]
 
 
-def test_the_webhook_left_is_as_it_was_sent(demo: Demo) -> None:
-    webhook, credential = demo.document("webhook.json"), demo.document("credential.json")
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("webhook.json", "credential.signed"), ("webhook-revoked.json", "credential.revoked")],
+)
+def test_the_webhooks_left_are_as_they_were_sent(demo: Demo, file: str, kind: str) -> None:
+    webhook, credential = demo.document(file), demo.document("credential.json")
     headers, body = webhook["headers"], webhook["body"]
     assert re.fullmatch(r"v1,[A-Za-z0-9+/]{43}=", headers["webhook-signature"])
     assert headers["webhook-timestamp"].isdecimal()
     assert int(headers["content-length"]) == len(body.encode())
     said = json.loads(body)
-    assert said["type"] == "credential.signed"
+    assert said["type"] == kind
     assert said["id"] == headers["webhook-id"]
     assert said["data"]["credential_url"] == credential["id"]
+
+
+def test_the_story_shows_the_partners_check_and_cuts_what_a_file_holds_whole(demo: Demo) -> None:
+    checked = demo.said.partition("Checked by the partner who got it:")[2].splitlines()
+    assert [line.split()[1] for line in checked[1:3]] == ["✓", "✗"]
+    shown = demo.said.partition("as anybody with its link reads it:")[2].partition("Verification")[0]
+    assert f"{demo.out}/credential.json" in shown
+    whole = json.dumps(demo.document("credential.json"), indent=2)
+    assert len(shown.splitlines()) < len(whole.splitlines()) / 2
+    measured = re.search(r"from first row to last signature +([0-9.]+) s, ([0-9]+) a second", demo.said)
+    assert measured is not None
+    assert 0 < float(measured[1]) < demo.report["seconds"]
 
 
 def test_the_mail_left_is_one_that_a_mail_program_reads(demo: Demo, cohort: Cohort) -> None:

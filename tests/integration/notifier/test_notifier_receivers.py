@@ -50,9 +50,10 @@ async def test_a_partner_takes_what_the_reference_library_signed_and_refuses_eve
     for headers, body in refused:
         assert await post(partner, headers, body) == 401
     assert [each.verified for each in partner.received] == [False, True, True, *[False] * len(refused)]
-    assert partner.delivery_about("c").as_json()["body"] == BODY
-    with pytest.raises(LookupError):
-        partner.delivery_about("d")
+    assert partner.delivery_about("c", "credential.signed").as_json()["body"] == BODY
+    for absent in (("d", "credential.signed"), ("c", "credential.revoked")):
+        with pytest.raises(LookupError):
+            partner.delivery_about(*absent)
 
 
 async def test_a_mailbox_keeps_files_over_restarts_and_refuses_as_often_as_told(tmp_path: Path) -> None:
