@@ -1,0 +1,70 @@
+"""Starts the other implementations: one Node process a session, its packages installed from the lock."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.proofs import contexts
+
+HERE = Path(__file__).parent
+PINNED = Path(str(contexts.__file__)).parent
+INSTALL_WAIT_S = 120
+ANSWER_LINE_BYTES_MAX = 1_000_000
+
+
+class PeerError(Exception):
+    """The other implementation threw; the text is its own."""
+
+
+class Peer:
+    """The other implementations as peer.mjs offers them: one call at a time."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def ask(self, operation: str, **request: Any) -> Any:
+        """The value of an operation of peer.mjs. Raises PeerError where it throws."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"operation": operation, **request}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline(ANSWER_LINE_BYTES_MAX))
+        if "error" in answer:
+            raise PeerError(answer["error"])
+        return answer.get("value")
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The installed packages; `npm ci` takes exactly those whose digests stand in the lock."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        pytest.skip("the other implementations need Node.js and npm")
+    installed = HERE / "node_modules" / ".package-lock.json"
+    lock = HERE / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        subprocess.run(["npm", "ci"], cwd=HERE, check=True, timeout=INSTALL_WAIT_S, capture_output=True)
+    return HERE / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def peer(packages: Path) -> Iterator[Peer]:
+    process = subprocess.Popen(
+        ["node", "peer.mjs", str(PINNED)],
+        cwd=packages.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield Peer(process)
+    finally:
+        process.kill()
+        process.communicate()
