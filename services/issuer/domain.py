@@ -220,8 +220,7 @@ def decide_publish_achievement(
         raise NotFound("achievement-unknown", "There is no such achievement.")
     if published and published[-1].definition == definition:
         return []
-    if contradictions := _contradictions(definition):
-        raise Invalid("achievement-invalid", "The achievement contradicts itself.", tuple(contradictions))
+    demand_consistent(definition)
     return [
         AchievementPublished(
             achievement_id=achievement_id,
@@ -232,8 +231,16 @@ def decide_publish_achievement(
     ]
 
 
+def demand_consistent(definition: AchievementDefinition) -> None:
+    """Raise Invalid('achievement-invalid') with a reason for each contradiction that no schema tells.
+
+    By a rubric that passes every result can be scored. Repeated tags: a signed set would hold them once.
+    """
+    if reasons := tuple(_contradictions(definition)):
+        raise Invalid("achievement-invalid", "The achievement contradicts itself.", reasons)
+
+
 def _contradictions(definition: AchievementDefinition) -> list[str]:
-    """Sentences on what no schema says. Repeated tags are refused: a signed set would hold them once."""
     found = []
     criteria = definition.rubric.criteria
     if len({criterion.id for criterion in criteria}) < len(criteria):

@@ -121,7 +121,8 @@ class Achievements:
         )
 
     async def _judge(self, issuer_id: str, achievement_id: str, definition: AchievementDefinition) -> None:
-        """Raise Invalid unless a credential of this achievement could be signed."""
+        """Raise Invalid unless a credential of this achievement could be earned and signed."""
+        domain.demand_consistent(definition)  # first: what a document would say of it names no criterion
         async with self._database.connection() as connection:
             tenant = (await store.tenants(connection, [issuer_id])).get(issuer_id)
             profile = await store.newest_profile(connection, issuer_id)

@@ -68,6 +68,24 @@ async def test_versions_are_immutable_and_counted(desk: Desk) -> None:
     assert unknown.status_code == 404
 
 
+def rubric(criteria: list[tuple[str, list[int]]], weight: int = 1) -> dict[str, Any]:
+    """A rubric of criteria, each with a level for each number of points, whose id the points make."""
+    return {
+        "rubric": {
+            "pass_mark_percent": 50,
+            "criteria": [
+                {
+                    "id": criterion,
+                    "name": criterion,
+                    "weight": weight,
+                    "levels": [{"id": f"l{each}", "name": "A level", "points": each} for each in points],
+                }
+                for criterion, points in criteria
+            ],
+        }
+    }
+
+
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelt member": ({"worklod_hours": 3}, "is not known here"),
     "a misspelt member deep within": (
@@ -81,6 +99,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a control character": ({"description": "bell \x07"}, "data-loss|json-character|control"),
     "a rubric that contradicts itself": ({"tags": ["a", "a"]}, "twice"),
     "a half credit": ({"credits": 1.5}, "credits"),
+    "two criteria of one id": (rubric([("style", [0, 1]), ("style", [0, 1])]), "two criteria have one id"),
+    "two levels of one id": (rubric([("style", [0, 1, 1])]), "style: two levels have one id"),
+    "a criterion without points": (rubric([("style", [0, 0]), ("form", [0, 1])]), "style: no level gives"),
+    "no weight": (rubric([("style", [0, 1])], weight=0), "body.rubric.criteria.0.weight"),
 }
 
 
