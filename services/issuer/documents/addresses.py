@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+
+STAMPS_KEPT_MAX = 1_024
+"""Moments whose spelling is remembered: the credentials of a batch are all of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Addresses:
         return f"{self.public_url}/status/{list_id}"
 
 
+@lru_cache(STAMPS_KEPT_MAX)
 def stamp(moment: datetime) -> str:
     """A moment as documents write it: dateTimeStamp in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -50,6 +50,12 @@ class Holes(Value):
     name_salt: str = Field(pattern=r"^[0-9a-f]{32}$")
 
 
+def holes_around(assessment: bytes, email_salt: str, name_salt: str) -> bytes:
+    """The JSON of `Holes` around the JSON of an assessment's record, byte for byte what a model would write."""
+    salts = f'"email_salt":"{email_salt}","name_salt":"{name_salt}"'
+    return b'{"assessment":' + assessment + b"," + salts.encode() + b"}"
+
+
 @dataclass(frozen=True, slots=True)
 class CredentialFacts:
     """Everything that a credential's bytes depend on; all of it is pinned by the intent."""

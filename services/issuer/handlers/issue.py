@@ -16,14 +16,13 @@ from uuid import UUID
 import uuid_utils
 
 from services.issuer import domain, store
-from services.issuer.documents.credential import CONTEXTS, RENDERER, Holes
+from services.issuer.documents.credential import CONTEXTS, RENDERER, holes_around
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.status_lists import StatusLists
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
 from services.issuer.projections import project
 from services.issuer.store import HoldingKey, Tenant
-from shared.contracts import sealed
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, StatusEntry
@@ -214,18 +213,18 @@ class Issue:
 
 
 def _reseal(key: bytes, cause: Recorded, passed: AssessmentPassed, stream: str) -> str:
-    """Open the assessment's record and seal it, with fresh salts, for the credential's stream."""
+    """Open the assessment's record and seal it, with fresh salts, for the credential's stream.
+
+    The record is not read: only its learner's key opens it, the assessor wrote what it opens to, and signing
+    reads it.
+    """
     plaintext = open_sealed(
         key, passed.sealed, issuer_id=cause.issuer_id, learner_id=passed.learner_id, stream=cause.stream
     )
-    holes = Holes(
-        assessment=sealed.decode(plaintext),
-        email_salt=os.urandom(SALT_BYTES).hex(),
-        name_salt=os.urandom(SALT_BYTES).hex(),
-    )
+    holes = holes_around(plaintext, os.urandom(SALT_BYTES).hex(), os.urandom(SALT_BYTES).hex())
     return seal(
         key,
-        holes.model_dump_json(exclude_none=True).encode(),
+        holes,
         issuer_id=cause.issuer_id,
         learner_id=passed.learner_id,
         stream=stream,

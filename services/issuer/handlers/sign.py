@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from services.issuer import domain, store
@@ -144,7 +145,7 @@ class Sign:
         skipped(LANE, "learner-erased", len(batch) - len(ready))
         superseded = {old for each in ready if (old := _superseded(each)) is not None}
         work = _Work(await session.load_from(ready) | await session.load(superseded))
-        signed = 0
+        signed, now = 0, clock.now()
         for each in ready:
             key = (each.issuer_id, each.stream)
             state = work.states[key]
@@ -159,7 +160,7 @@ class Sign:
             old = _superseded(each)
             if old is not None and work.states[old] is not None:
                 work.add(old, domain.decide_revoke(work.states[old], "superseded", session.at), meta)
-            _measure(each)
+            _measure(each, now)
         skipped(LANE, "revoked-before-signing", len(ready) - signed)
         await project(session.connection, await session.append(work.appends))
 
@@ -203,15 +204,14 @@ def _signing(
     )
 
 
-def _measure(each: Recorded) -> None:
+def _measure(each: Recorded, now: datetime) -> None:
     """Observe the time since the assessment's event: its id is the intent's cause, and tells its moment.
 
     Not since `awarded_at`, which is the submitter's word and may lie years back.
     """
     began = clock.uuid7_instant(each.meta.causation) if each.meta.causation is not None else None
     if began is not None:
-        waited = clock.now() - began
-        ASSESSED_TO_SIGNED.observe(waited.total_seconds())
+        ASSESSED_TO_SIGNED.observe((now - began).total_seconds())
 
 
 def _superseded(each: Recorded) -> StreamKey | None:

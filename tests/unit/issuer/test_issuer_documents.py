@@ -15,6 +15,7 @@ from services.issuer.documents.credential import (
     RENDERER,
     RENDERERS,
     CredentialFacts,
+    holes_around,
     render_credential,
 )
 from services.issuer.documents.issuers import profile_page
@@ -27,6 +28,7 @@ from services.issuer.documents.signed import (
 from services.issuer.documents.status_list import ListFacts, render_status_list
 from services.issuer.handlers.linting import lint_credential
 from services.issuer.handlers.pages import DriftError, signed_bytes
+from shared.contracts import sealed
 from shared.contracts.credentials import CredentialSigned
 from shared.proofs import openbadge_schema, vcdm
 from shared.proofs.bitstring import Bitstring
@@ -116,6 +118,11 @@ def numbers(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [number for child in value for number in numbers(child)]
     return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
+
+
+def test_holes_are_the_same_written_around_an_assessment_or_as_a_whole() -> None:
+    written = holes_around(sealed.encode(HOLES.assessment), HOLES.email_salt, HOLES.name_salt)
+    assert written == HOLES.model_dump_json(exclude_none=True).encode()
 
 
 def test_no_number_in_a_credential_is_a_float() -> None:
