@@ -28,7 +28,7 @@ from shared.app import application, listening
 from shared.embedded import Cluster
 from shared.embedded.ports import is_free
 from shared.errors import Conflict, Invalid
-from shared.provision import READER_ROLES, SERVICE_ROLES, provision
+from shared.provision import LOGIN_ROLES, SIGNER_ROLE, provision
 from shared.sealing import MasterKey
 from shared.service import Running
 from shared.settings import Settings
@@ -124,10 +124,7 @@ def _environment(folder: Path, port: int, admin_dsn: str) -> dict[str, str]:
     """Return every setting of the world as variables; passwords made once are kept."""
     kept = read_environment(folder) if (folder / ENVIRONMENT_FILE).exists() else {}
     known = _passwords(kept) if kept else {}
-    roles = {
-        role: known.get(role) or secrets.token_urlsafe(PASSWORD_BYTES)
-        for role in (*SERVICE_ROLES, *READER_ROLES)
-    }
+    roles = {role: known.get(role) or secrets.token_urlsafe(PASSWORD_BYTES) for role in LOGIN_ROLES}
     key_file = folder / "master.key"
     if not key_file.exists():
         MasterKey.create_file(key_file)
@@ -137,6 +134,7 @@ def _environment(folder: Path, port: int, admin_dsn: str) -> dict[str, str]:
         "MASTER_KEY_FILE": str(key_file),
         "BUS_DATABASE_URL": _dsn(admin_dsn, "bus_reader", roles["bus_reader"]),
         "VAULT_DATABASE_URL": _dsn(admin_dsn, "vault_reader", roles["vault_reader"]),
+        "SIGNING_DATABASE_URL": _dsn(admin_dsn, SIGNER_ROLE, roles[SIGNER_ROLE]),
         "OUTBOUND_ALLOW_LOOPBACK": "true",
     }
     for name in SERVICES:

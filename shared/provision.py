@@ -1,7 +1,8 @@
 """Makes the roles and schemas that a PostgreSQL needs before the services can migrate it.
 
 One login role and one schema per service; `bus_reader` may select from the event tables alone; `vault_reader`
-from the learners' keys alone. deploy/postgres.sql is generated from the same statements.
+from the learners' keys alone; `signer` owns the schema of the private keys, which no other role may enter.
+deploy/postgres.sql is generated from the same statements.
 """
 
 from __future__ import annotations
@@ -13,23 +14,25 @@ import asyncpg
 SERVICE_ROLES = ("assessor", "issuer", "verifier", "notifier")
 READER_ROLES = ("bus_reader", "vault_reader")
 VAULT_OWNER = "assessor"
+SIGNER_ROLE = "signer"
+LOGIN_ROLES = (*SERVICE_ROLES, *READER_ROLES, SIGNER_ROLE)
 
 
 def statements(database: str) -> list[str]:
     """Return the SQL that prepares `database`; running it again changes nothing."""
-    roles = [*SERVICE_ROLES, *READER_ROLES]
     made = [
         f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
-        for role in roles
+        for role in LOGIN_ROLES
     ]
     made.append(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
-    made += [f'GRANT CONNECT ON DATABASE "{database}" TO {role}' for role in roles]
+    made += [f'GRANT CONNECT ON DATABASE "{database}" TO {role}' for role in LOGIN_ROLES]
     made.append("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     for role in SERVICE_ROLES:
         made.append(f"CREATE SCHEMA IF NOT EXISTS {role} AUTHORIZATION {role}")
         made.append(f"GRANT USAGE ON SCHEMA {role} TO bus_reader")
     made.append(f"CREATE SCHEMA IF NOT EXISTS vault AUTHORIZATION {VAULT_OWNER}")
     made.append("GRANT USAGE ON SCHEMA vault TO vault_reader")
+    made.append(f"CREATE SCHEMA IF NOT EXISTS signing AUTHORIZATION {SIGNER_ROLE}")
     return made
 
 

@@ -23,7 +23,7 @@ import pytest
 from shared.embedded import Cluster, find
 from shared.embedded import kafka as embedded_kafka
 from shared.errors import NotFound
-from shared.provision import READER_ROLES, SERVICE_ROLES, provision
+from shared.provision import LOGIN_ROLES, provision
 
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
 TEST_KAFKA = "MICROCRED_TEST_KAFKA"
@@ -138,6 +138,6 @@ class Roles:
 @pytest.fixture
 async def roles(database: str) -> Roles:
     """A fresh database with the roles and schemas of shared/provision.py, not yet migrated."""
-    passwords = dict.fromkeys((*SERVICE_ROLES, *READER_ROLES), "test")
+    passwords = dict.fromkeys(LOGIN_ROLES, "test")
     await provision(database, passwords)
     return Roles(database, passwords)

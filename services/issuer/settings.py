@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
@@ -16,6 +16,17 @@ class IssuerSettings(KeyHolderSettings):
     database_url: SecretStr = Field(
         validation_alias=AliasChoices("ISSUER_DATABASE_URL", "database_url"),
         description="PostgreSQL as the role `issuer`, which owns the schema `issuer`.",
+    )
+    only: Literal["desk", "signer"] | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ISSUER_ONLY", "only"),
+        description="Run a part of the issuer: `desk` answers callers and issues, `signer` signs. Both when"
+        " empty.",
+    )
+    signing_database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL as the role `signer`, which owns the schema `signing` with the private keys."
+        " Everything but the desk needs it, and `microcred issuers create`.",
     )
     vault_database_url: SecretStr = Field(
         description="PostgreSQL as the role `vault_reader`, which may read learners' keys and nothing else."
@@ -52,6 +63,14 @@ class IssuerSettings(KeyHolderSettings):
     def _lists_are_refreshed_in_time(self) -> Self:
         if self.status_list_refresh_before_s >= self.status_list_validity_s:
             raise ValueError("STATUS_LIST_REFRESH_BEFORE_S must be less than STATUS_LIST_VALIDITY_S")
+        return self
+
+    @model_validator(mode="after")
+    def _private_keys_where_they_are_used_alone(self) -> Self:
+        if self.only == "desk" and self.signing_database_url is not None:
+            raise ValueError("SIGNING_DATABASE_URL must not be set for the desk: it needs no private key")
+        if self.only != "desk" and self.signing_database_url is None:
+            raise ValueError("SIGNING_DATABASE_URL must be set, but for ISSUER_ONLY=desk")
         return self
 
     @property

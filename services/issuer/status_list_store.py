@@ -1,4 +1,8 @@
-"""The rows of status lists: whoever publishes a list locks its row first, always in sorted order."""
+"""The rows of status lists: whoever publishes a list locks its row first, always in sorted order.
+
+Whoever opens a tenant's next list locks the tenant. Its lists are opened in the order of their ordinals, so
+that their number is the next one's.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.issuer.indexes import CAPACITY
 from shared.eventstore.log import Connection
 
 ListKey = tuple[str, str]
@@ -53,6 +58,33 @@ async def lock_lists_that_end_before(
 async def count_lists_that_end_before(connection: Connection, moment: datetime) -> int:
     """Return how many lists are due for a new version."""
     return int(await connection.fetchval("SELECT count(*) FROM status_list WHERE valid_until < $1", moment))
+
+
+LISTS = "(SELECT count(*) FROM status_list l WHERE l.issuer_id = t.issuer_id)"
+SHORT = f"t.places_taken + $1 > $2::bigint * {LISTS}"
+COUNT_SHORT = f"SELECT count(*) FROM tenant t WHERE {SHORT}"  # noqa: S608 - our own text
+LOCK_SHORT = f"SELECT issuer_id FROM tenant t WHERE {SHORT} ORDER BY 1 LIMIT $3 FOR UPDATE"  # noqa: S608
+NEXT_ORDINALS = (
+    f"SELECT issuer_id, {LISTS} AS ordinal FROM tenant t"  # noqa: S608
+    f" WHERE {SHORT} AND issuer_id = ANY($3) ORDER BY 1"
+)
+
+
+async def lock_tenants_short_of(connection: Connection, places: int, tenants_max: int) -> list[str]:
+    """Lock up to `tenants_max` tenants whose published lists have fewer free places; returns their ids."""
+    rows = await connection.fetch(LOCK_SHORT, places, CAPACITY, tenants_max)
+    return [row["issuer_id"] for row in rows]
+
+
+async def next_ordinals(connection: Connection, issuer_ids: Iterable[str], places: int) -> dict[str, int]:
+    """Return the ordinal of the next list of those of the (locked) tenants that are short of `places`."""
+    rows = await connection.fetch(NEXT_ORDINALS, places, CAPACITY, list(issuer_ids))
+    return {row["issuer_id"]: row["ordinal"] for row in rows}
+
+
+async def count_tenants_short_of(connection: Connection, places: int) -> int:
+    """Return how many tenants have fewer free places in published lists."""
+    return int(await connection.fetchval(COUNT_SHORT, places, CAPACITY))
 
 
 def _list(row: Any) -> ListRow:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.issuer.indexes import CAPACITY
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.issuers import IssuerProfile
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
 from shared.eventstore.log import Connection
 from shared.proofs import multikey
 from shared.proofs.public_keys import PublicKey
@@ -83,16 +84,6 @@ async def insert_tenant(connection: Connection, issuer_id: str, wrapped_secret: 
         raise Conflict("issuer-exists", "An issuer with this slug is being made at this moment.")
 
 
-async def insert_signing_key(connection: Connection, issuer_id: str, key_id: str, envelope: bytes) -> None:
-    """Keep a sealed seed."""
-    await connection.execute(
-        "INSERT INTO signing_key (issuer_id, key_id, envelope) VALUES ($1, $2, $3)",
-        issuer_id,
-        key_id,
-        envelope,
-    )
-
-
 TENANTS = """
 SELECT t.issuer_id, t.wrapped_secret, p.version, p.did, k.key_id, k.public_key_multibase
 FROM unnest($1::text[]) AS wanted (issuer_id)
@@ -137,15 +128,24 @@ FROM (
     FROM unnest($1::text[], $2::bigint[]) AS wanted (issuer_id, number)
     JOIN tenant t USING (issuer_id) ORDER BY t.issuer_id FOR UPDATE OF t
 ) AS locked
-WHERE tenant.issuer_id = locked.issuer_id
+WHERE tenant.issuer_id = locked.issuer_id AND tenant.places_taken + locked.number <= $3::bigint * (
+    SELECT count(*) FROM status_list WHERE status_list.issuer_id = tenant.issuer_id
+)
 RETURNING tenant.issuer_id, tenant.places_taken - locked.number AS first
 """
 
 
 async def reserve_places(connection: Connection, wanted: Mapping[str, int]) -> dict[str, int]:
-    """Take `wanted[issuer_id]` places of each tenant in one UPDATE; returns the first of each range."""
+    """Take `wanted[issuer_id]` places of each tenant in one UPDATE; returns the first of each range.
+
+    Only published lists have places, so that no credential names a list that does not stand yet. Raises
+    Unavailable while a tenant's lists do not hold that many: the signer opens the next.
+    """
     issuer_ids = sorted(wanted)
-    rows = await connection.fetch(RESERVE, issuer_ids, [wanted[issuer_id] for issuer_id in issuer_ids])
+    numbers = [wanted[issuer_id] for issuer_id in issuer_ids]
+    rows = await connection.fetch(RESERVE, issuer_ids, numbers, CAPACITY)
+    if len(rows) < len(issuer_ids):
+        raise Unavailable("A status list is full and the next is not published yet.")
     return {row["issuer_id"]: row["first"] for row in rows}
 
 
@@ -240,18 +240,6 @@ async def all_public_keys(connection: Connection, issuer_id: str) -> list[Public
         issuer_id,
     )
     return [multikey.decode_public_key(row["public_key_multibase"]) for row in rows]
-
-
-ENVELOPES = """
-SELECT k.issuer_id, k.key_id, k.envelope
-FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, key_id) JOIN signing_key k USING (issuer_id, key_id)
-"""
-
-
-async def envelopes(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, bytes]:
-    """Return the sealed seeds that exist among `keys`."""
-    rows = await connection.fetch(ENVELOPES, *_columns(sorted(set(keys)), 2))
-    return {(row["issuer_id"], row["key_id"]): row["envelope"] for row in rows}
 
 
 async def credential(connection: Connection, issuer_id: str, credential_id: str) -> CredentialRow | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -30,7 +31,6 @@ from services.assessor.handlers.references import References
 from services.assessor.handlers.submission import Answer, Submission
 from services.assessor.handlers.submit import Submit
 from services.issuer import indexes
-from services.issuer.handlers.tenant_secrets import lists_begun
 from services.issuer.store import insert_tenant, reserve_places
 from shared.bus.consumer import LaneLag
 from shared.clock import ordered_uuid
@@ -40,7 +40,7 @@ from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migration
 from shared.embedded import Cluster, find
 from shared.errors import Gone
 from shared.eventstore import Meta, Recorded
-from shared.provision import READER_ROLES, SERVICE_ROLES, provision, provisioning_script
+from shared.provision import LOGIN_ROLES, provision, provisioning_script
 from shared.sealing import MasterKey
 from shared.vault import LearnerKeyOwner, LearnerKeys
 
@@ -52,7 +52,7 @@ ACHIEVEMENT = "019aa000-0000-7000-8000-000000000001"
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 META = Meta("operator:cli", "test")
 MASTER_KEY = MasterKey(bytes(range(32)))
-PASSWORDS = dict.fromkeys((*SERVICE_ROLES, *READER_ROLES), "test")
+PASSWORDS = dict.fromkeys(LOGIN_ROLES, "test")
 
 
 @dataclass
@@ -303,6 +303,12 @@ async def test_the_main_dump_holds_the_log_and_no_learners_key(servers: tuple[Se
     assert "TABLE DATA vault learner_key" in await lost.contents("vault")
 
 
+A_LIST = """
+INSERT INTO status_list (issuer_id, list_id, version, bits, published_at, valid_until)
+VALUES ($1, $2, 1, '', now(), now())
+"""
+
+
 async def test_a_restored_issuer_begins_a_list_whose_places_nobody_was_given(
     servers: tuple[Server, Server],
 ) -> None:
@@ -313,9 +319,10 @@ async def test_a_restored_issuer_begins_a_list_whose_places_nobody_was_given(
         await migrate(database, read_migrations("shared", SHARED_MIGRATIONS) + read_migrations("issuer", own))
         async with database.session() as session:
             await insert_tenant(session.connection, TENANT, b"wrapped")
+            for ordinal in range(2):
+                await session.connection.execute(A_LIST, TENANT, UUID(int=ordinal))
             assert await reserve_places(session.connection, {TENANT: 5}) == {TENANT: 0}
         await server.run("new-lists")
         async with database.session() as session:
             places = await reserve_places(session.connection, {TENANT: 1})
         assert indexes.list_and_slot(places[TENANT]) == (1, 0)
-        assert list(lists_begun(places[TENANT], 1)) == [1]

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
-from shared.provision import READER_ROLES, SERVICE_ROLES, provision
+from shared.provision import LOGIN_ROLES, SERVICE_ROLES, provision
 from tests.conftest import Roles
 
 OWN_TABLES = ("event", "inbox", "cursor", "dead_letter", "api_key", "migration")
@@ -87,7 +87,7 @@ async def test_a_service_reaches_its_own_schema_alone(migrated: Roles, role: str
                 await service.fetch("SELECT * FROM vault.learner_key")
 
 
-@pytest.mark.parametrize("role", [*SERVICE_ROLES, *READER_ROLES])
+@pytest.mark.parametrize("role", LOGIN_ROLES)
 async def test_no_role_may_do_what_a_superuser_may(migrated: Roles, role: str) -> None:
     async with connected(migrated, role) as connection:
         row = await connection.fetchrow(
@@ -134,7 +134,7 @@ async def test_databases_of_one_server_can_be_prepared_at_once(postgres: str) ->
     try:
         for name in names:
             await admin.execute(f"CREATE DATABASE {name}")
-        passwords = dict.fromkeys((*SERVICE_ROLES, *READER_ROLES), "test")
+        passwords = dict.fromkeys(LOGIN_ROLES, "test")
         addresses = [urlsplit(postgres)._replace(path=f"/{name}").geturl() for name in names]
         await asyncio.gather(*(provision(address, passwords) for address in addresses))
     finally:

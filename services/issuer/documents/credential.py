@@ -51,7 +51,7 @@ class Holes(Value):
 
 
 def holes_around(assessment: bytes, email_salt: str, name_salt: str) -> bytes:
-    """The JSON of `Holes` around the JSON of an assessment's record, byte for byte what a model would write."""
+    """The JSON of `Holes` around an assessment's record, byte for byte what the model would write."""
     salts = f'"email_salt":"{email_salt}","name_salt":"{name_salt}"'
     return b'{"assessment":' + assessment + b"," + salts.encode() + b"}"
 

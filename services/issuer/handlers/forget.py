@@ -10,6 +10,8 @@ from shared.eventstore import Recorded, Session
 from shared.vault import LearnerKeys
 
 LANE = "issuer.forget"
+SIGNER_LANE = "issuer.forget_where_signed"
+"""Of a signer that is a process of its own, with keys in a memory of its own."""
 
 
 class Forget:

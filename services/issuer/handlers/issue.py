@@ -19,7 +19,6 @@ from services.issuer import domain, store
 from services.issuer.documents.credential import CONTEXTS, RENDERER, holes_around
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
-from services.issuer.handlers.status_lists import StatusLists
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
 from services.issuer.projections import project
 from services.issuer.store import HoldingKey, Tenant
@@ -83,13 +82,11 @@ class Issue:
         database: Database,
         learner_keys: LearnerKeys,
         secrets: TenantSecrets,
-        lists: StatusLists,
         cryptosuites: tuple[str, ...],
     ) -> None:
         self._database = database
         self._learner_keys = learner_keys
         self._secrets = secrets
-        self._lists = lists
         self._cryptosuites = cryptosuites
         self._contexts = tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in CONTEXTS)
 
@@ -131,16 +128,6 @@ class Issue:
         numbers = Counter(each.cause.issuer_id for each, _ in plans)
         places = await store.reserve_places(session.connection, numbers)
         appends: list[Append] = []
-        for issuer_id, number in numbers.items():
-            cause = next(each.cause for each, _ in plans if each.cause.issuer_id == issuer_id)
-            appends += await self._lists.begun(
-                session,
-                prepared.tenants[issuer_id],
-                prepared.secrets[issuer_id],
-                places[issuer_id],
-                number,
-                caused_by(cause, LANE),
-            )
         entries = {issuer_id: StatusEntries(prepared.secrets[issuer_id]) for issuer_id in numbers}
         for each, plan in plans:
             status = entries[each.cause.issuer_id].entry(places[each.cause.issuer_id])

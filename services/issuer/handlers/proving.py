@@ -7,21 +7,16 @@ key than was published must never get a signature out of this house.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from services.issuer import store
 from services.issuer.store import KeyRef
-from shared.errors import Invalid, Unavailable
-from shared.eventstore.log import Connection
-from shared.keys import EnvelopeSigner, Signer
+from shared.errors import Invalid
+from shared.keys import Signer
 from shared.proofs.public_keys import KeyKind, PublicKey
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import Suite
-from shared.sealing import MasterKey
-
-SIGNERS_CACHED_MAX = 1_000
 
 Apart = TypeVar("Apart")
 
@@ -49,34 +44,6 @@ class Draft:
     configs: Sequence[JsonObject]
     key: KeyRef
     public_key: PublicKey
-
-
-class SigningKeys:
-    """Signers by (issuer_id, key_id), opened once and kept in this process alone."""
-
-    def __init__(self, master_key: MasterKey) -> None:
-        self._master_key = master_key
-        self._cache: dict[KeyRef, Signer] = {}
-
-    async def of(self, connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, Signer]:
-        """Return the signer of each key. Raises Unavailable while one is not there or does not open."""
-        wanted = set(keys)
-        if missing := wanted - self._cache.keys():
-            if len(self._cache) + len(missing) > SIGNERS_CACHED_MAX:
-                self._cache.clear()
-                missing = wanted
-            for key, envelope in (await store.envelopes(connection, missing)).items():
-                self._cache[key] = self._open(envelope, key[1])
-        if not wanted <= self._cache.keys():
-            raise Unavailable("A signing key is not available.")
-        return {key: self._cache[key] for key in wanted}
-
-    def _open(self, envelope: bytes, key_id: str) -> Signer:
-        try:
-            return EnvelopeSigner.open(self._master_key, envelope, key_id)
-        except Invalid as cause:
-            # The installation's fault and no record's: nothing may be buried for it.
-            raise Unavailable("The master key does not open a signing key.") from cause
 
 
 async def prove(

@@ -24,8 +24,9 @@ from services.issuer.documents.signed import (
 )
 from services.issuer.handlers.linting import BadgeLint, check_contexts
 from services.issuer.handlers.meta import caused_by
-from services.issuer.handlers.proving import Draft, Prover, SigningKeys, prove
+from services.issuer.handlers.proving import Draft, Prover, prove
 from services.issuer.handlers.rendering import Intent, Rendering
+from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import skipped
 from services.issuer.projections import project
 from shared import clock, telemetry
@@ -82,9 +83,9 @@ class Sign:
         async with self._database.connection() as connection:
             facts = await self._rendering.facts(connection, [pair for _, pair in opened])
             public_keys = await store.public_keys(connection, keys)
-            signers = await self._signing_keys.of(connection, keys)
         if keys - public_keys.keys():
             raise Unavailable("A public key is not published yet.")
+        signers = await self._signing_keys.of(keys)
         drafts = await self._drafts(facts, public_keys)
         signatures = await prove(self._prover, signers, drafts)
         contacts = await self._contacts(facts)

@@ -1,4 +1,4 @@
-"""Status lists: all-zero before a credential names them, published anew when bits change or time runs out.
+"""Status lists: published anew when bits change or time runs out.
 
 One writer per list: whoever publishes locks the list's row first, in sorted order, and appends to the list's
 stream at the version it read. The list is signed inside that transaction, since its bits are those of the
@@ -7,8 +7,6 @@ locked row; that costs a millisecond a list, and a batch of revocations signs ea
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,32 +14,25 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-import structlog
-
 from services.issuer import domain, status_list_store, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.signed import document_bytes, proof_configs, with_signatures
 from services.issuer.documents.status_list import ListFacts, render_status_list
 from services.issuer.handlers.linting import lint_credential
 from services.issuer.handlers.meta import caused_by
-from services.issuer.handlers.proving import Draft, Prover, SigningKeys, prove
-from services.issuer.handlers.tenant_secrets import list_id, lists_begun
+from services.issuer.handlers.proving import Draft, Prover, prove
+from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.projections import project
 from services.issuer.status_list_store import ListKey, ListRow
 from services.issuer.store import Tenant
 from shared import clock, telemetry
 from shared.contracts.credentials import CredentialRevoked, PlannedProof
-from shared.database import Database
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound
 from shared.eventstore import Append, Meta, Recorded, Session
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.strictjson import JsonObject
 
 PUBLISH_LANE = "issuer.publish_status"
-REFRESH_LISTS_MAX = 50
-"""Lists that one turn of the refreshing loop publishes in one transaction."""
-
-logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +62,13 @@ class StatusLists:
         self._prover = prover
         self._signing_keys = signing_keys
 
-    async def begun(
-        self, session: Session, tenant: Tenant, secret: bytes, first: int, number: int, meta: Meta
+    async def open(
+        self, session: Session, names: Sequence[ListKey], tenants: Mapping[str, Tenant], meta: Meta
     ) -> list[Append]:
-        """The all-zero first versions of the lists that begin among `number` places from `first`.
-
-        They must stand before the credentials that name them, in the same append.
-        """
-        names = [list_id(secret, ordinal) for ordinal in lists_begun(first, number)]
-        return await self.open(session, tenant, names, meta)
-
-    async def open(self, session: Session, tenant: Tenant, names: Sequence[str], meta: Meta) -> list[Append]:
         """The all-zero first versions of the lists `names`."""
         zeros = Bitstring.zeros().data
-        rows = [ListRow((tenant.issuer_id, name), 0, zeros) for name in names]
-        changes = [Change(row, zeros, meta) for row in rows]
-        return await self.next_versions(session, changes, {tenant.issuer_id: tenant})
+        changes = [Change(ListRow(name, 0, zeros), zeros, meta) for name in names]
+        return await self.next_versions(session, changes, tenants)
 
     async def next_versions(
         self, session: Session, changes: Sequence[Change], tenants: Mapping[str, Tenant]
@@ -106,7 +88,7 @@ class StatusLists:
             configs = proof_configs(document, self._planned(change.row), tenant.key_id, session.at)
             lint_credential(document, configs)
             drafts.append(Draft(document, configs, (issuer_id, tenant.key_id), tenant.public_key))
-        signers = await self._signing_keys.of(session.connection, {draft.key for draft in drafts})
+        signers = await self._signing_keys.of({draft.key for draft in drafts})
         signatures = await prove(self._prover, signers, drafts)
         return [
             _append(change, with_signatures(draft.document, draft.configs, made), session, valid_until)
@@ -162,42 +144,3 @@ class PublishStatus:
             if isinstance(recorded.event, CredentialRevoked):
                 lag = clock.now() - recorded.event.revoked_at
                 telemetry.END_TO_END_SECONDS.labels("revoked-to-published").observe(lag.total_seconds())
-
-
-class RefreshLists:
-    """Publishes lists anew, unchanged, well before their newest version ends: a stale list is no answer."""
-
-    def __init__(self, database: Database, lists: StatusLists, before: timedelta, every_s: float) -> None:
-        self._database = database
-        self._lists = lists
-        self._before = before
-        self._every_s = every_s
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Look every `every_s` seconds until `stopping`; wait out what is Unavailable."""
-        while not stopping.is_set():
-            try:
-                while await self.turn():
-                    pass
-            except Unavailable as cause:
-                logger.warning("status lists not refreshed", reason=cause.message)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), self._every_s)
-
-    async def turn(self) -> int:
-        """Publish up to REFRESH_LISTS_MAX lists that end soon; returns how many."""
-        async with self._database.session() as session:
-            rows = await status_list_store.lock_lists_that_end_before(
-                session.connection, session.at + self._before, REFRESH_LISTS_MAX
-            )
-            tenants = await store.tenants(session.connection, {row.key[0] for row in rows})
-            meta = Meta("loop:issuer.refresh_lists", str(clock.ordered_uuid()))
-            changes = [Change(row, row.bits, meta) for row in rows]
-            published = await session.append(await self._lists.next_versions(session, changes, tenants))
-            await project(session.connection, published)
-        return len(rows)
-
-    async def pending(self) -> int:
-        """Return how many lists are due."""
-        async with self._database.connection() as connection:
-            return await status_list_store.count_lists_that_end_before(connection, clock.now() + self._before)

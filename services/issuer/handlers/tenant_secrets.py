@@ -61,12 +61,3 @@ class StatusEntries:
             self._lists[ordinal] = named, keyed_hash(self._secret, "status-shuffle", named)
         named, shuffle = self._lists[ordinal]
         return StatusEntry(list_id=named, index=indexes.permuted(shuffle, slot))
-
-
-def lists_begun(first: int, number: int) -> range:
-    """The ordinals of the lists whose first place lies in the `number` places from `first`.
-
-    Without list 0, which stands since the tenant was made.
-    """
-    before = max(0, (first - 1) // indexes.CAPACITY)
-    return range(before + 1, (first + number - 1) // indexes.CAPACITY + 1)

@@ -16,13 +16,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
-from services.issuer.handlers.proving import SigningKeys, proving_here, refuse_unusable_suites
+from services.issuer.handlers.proving import proving_here, refuse_unusable_suites
 from services.issuer.handlers.public_address import keep_public_url
 from services.issuer.handlers.retrying import retrying
+from services.issuer.handlers.signing_keys import SigningKeys, migrate_keys, open_keys
 from services.issuer.handlers.status_lists import ListTerms, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets, list_id
 from services.issuer.projections import project
 from services.issuer.settings import IssuerSettings
+from services.issuer.signing_key_store import insert_envelope
 from services.issuer.store import Tenant
 from shared import clock
 from shared.contracts.event import Slug
@@ -83,9 +85,10 @@ async def create_issuer(
         settings.status_list_validity,
         settings.status_list_ttl_ms,
     )
-    lists = StatusLists(terms, proving_here(suites), SigningKeys(master_key))
     meta = Meta(actor, str(clock.ordered_uuid()))
-    async with database.session() as session:
+    async with await open_keys(settings) as signing, database.session() as session:
+        await migrate_keys(signing)
+        lists = StatusLists(terms, proving_here(suites), SigningKeys(signing, master_key))
         await keep_public_url(session.connection, settings.public_url)
         history = await _profiles(session, slug)
         existing = history[-1] if history else None
@@ -94,13 +97,15 @@ async def create_issuer(
             return IssuerView(slug, existing.did, existing.profile_version, created=False)
         wrapped = secrets.make(slug)
         await store.insert_tenant(session.connection, slug, wrapped)
-        await store.insert_signing_key(session.connection, slug, key.key_id, key.envelope)
+        # Apart from this transaction: a key without a tenant is nobody's, a tenant never lacks its key.
+        async with signing.connection() as connection:
+            await insert_envelope(connection, slug, key.key_id, key.envelope)
         tenant = Tenant(slug, wrapped, key.did, 1, key.key_id, key.public_key)
         first_list = list_id(secrets.open(slug, wrapped), 0)
         appends = [
             Append(slug, events[0].stream, 0, tuple(events), meta),
             _published(slug, key, session.at, meta),
-            *await lists.open(session, tenant, [first_list], meta),
+            *await lists.open(session, [(slug, first_list)], {slug: tenant}, meta),
         ]
         await project(session.connection, await session.append(appends))
     return IssuerView(slug, key.did, 1, created=True)

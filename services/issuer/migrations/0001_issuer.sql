@@ -1,17 +1,10 @@
--- Truth that no event holds: secrets of tenants, sealed seeds, what has been reserved, who holds what.
+-- Truth that no event holds: secrets of tenants, what has been reserved, who holds what.
 
 -- `places_taken` counts the status entries that were ever reserved; reserving is one UPDATE of this row.
 CREATE TABLE tenant (
     issuer_id      text PRIMARY KEY,
     wrapped_secret bytea NOT NULL,
     places_taken   bigint NOT NULL DEFAULT 0 CHECK (places_taken >= 0)
-);
-
-CREATE TABLE signing_key (
-    issuer_id text NOT NULL,
-    key_id    text NOT NULL,
-    envelope  bytea NOT NULL,
-    PRIMARY KEY (issuer_id, key_id)
 );
 
 -- The learner's newest credential of an achievement. The row is the lock that makes two passes take turns.

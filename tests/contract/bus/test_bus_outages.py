@@ -15,7 +15,7 @@ from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migration
 from shared.embedded import Cluster
 from shared.errors import Unavailable
 from shared.eventstore import Recorded
-from shared.provision import READER_ROLES, SERVICE_ROLES, provision
+from shared.provision import LOGIN_ROLES, provision
 from tests.contract.bus.buses import KINDS, LocalKind
 from tests.contract.bus.conftest import ROLES
 from tests.contract.bus.rig import Rig, number, until
@@ -121,7 +121,7 @@ async def private_cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 async def test_postgresql_may_end_in_the_middle_of_a_batch_and_come_back(
     private_cluster: Cluster, bus_kind: str, end: str
 ) -> None:
-    roles = dict.fromkeys((*SERVICE_ROLES, *READER_ROLES), PASSWORD)
+    roles = dict.fromkeys(LOGIN_ROLES, PASSWORD)
     await provision(private_cluster.dsn(), roles)
     dsns = {role: private_cluster.dsn("postgres", role, quote(PASSWORD)) for role in ROLES}
     kind: LocalKind = KINDS[bus_kind](dsns)

@@ -7,12 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import pytest
 
 from services.issuer.handlers.api_keys import create_api_key
+from services.issuer.handlers.signing_keys import SigningKeys, open_keys
 from services.issuer.handlers.tenants import create_issuer
 from services.issuer.projections import project
 from services.issuer.service import build
@@ -41,6 +42,7 @@ ROOT = Path(__file__).parents[3]
 META = Meta("operator:test", "c-1")
 SETTLE_WAIT_S = 60.0
 LOG_EVENTS_MAX = 100_000
+Keys = TypeVar("Keys", bound=SigningKeys)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,12 @@ class Desk:
         """The issuer's own database, beside the service."""
         async with await Database.open(self.roles.dsn("issuer"), "issuer") as opened:
             yield opened
+
+    @asynccontextmanager
+    async def keys(self, kind: type[Keys]) -> AsyncIterator[Keys]:
+        """Another view on the private keys."""
+        async with await open_keys(self.settings) as database:
+            yield kind(database, MasterKey.from_file(self.settings.master_key_file))
 
     async def tenant(self, slug: str = "oslo", profile: IssuerProfile = PROFILE) -> str:
         """Make a tenant."""
@@ -193,6 +201,7 @@ async def desk(roles: Roles, tmp_path: Path) -> AsyncIterator[Desk]:
         bus_database_url=roles.dsn("bus_reader"),
         database_url=roles.dsn("issuer"),
         vault_database_url=roles.dsn("vault_reader"),
+        signing_database_url=roles.dsn("signer"),
         canonical_processes=1,
     )
     async with await Database.open(roles.dsn("assessor"), "assessor") as assessor:

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from services.issuer.handlers.proving import SelfVerificationError, SigningKeys
+from services.issuer.handlers.proving import SelfVerificationError
 from services.issuer.handlers.revoke import Revoke
+from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import SKIPPED
 from services.issuer.store import KeyRef
 from shared import clock, telemetry
 from shared.contracts.achievements import SecondPass
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
+from shared.database import Database
 from shared.errors import Invalid, StaleStream, Unavailable
 from shared.eventstore import Append, Recorded, Session
-from shared.eventstore.log import Connection
 from shared.keys import EphemeralSigner, Signer
 from shared.sealing import MasterKey
 from shared.service import Service
@@ -229,7 +230,7 @@ async def test_two_issuers_with_one_assessment_id_have_two_credentials(desk: Des
 class StrangeKeys(SigningKeys):
     """Holds other keys than were published."""
 
-    async def of(self, connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, Signer]:
+    async def of(self, keys: Iterable[KeyRef]) -> dict[KeyRef, Signer]:
         return {key: EphemeralSigner() for key in keys}
 
 
@@ -237,8 +238,7 @@ async def test_a_signature_by_another_key_than_was_published_never_gets_out(desk
     await desk.tenant()
     achievement_id = await desk.achievement()
     await desk.passes(await desk.learner(), achievement_id, "a-1")
-    strange = StrangeKeys(MasterKey.from_file(desk.settings.master_key_file))
-    async with opened(await desk.service(signing_keys=strange)) as service:
+    async with desk.keys(StrangeKeys) as strange, opened(await desk.service(signing_keys=strange)) as service:
         intents = await issued(desk, service)
         with pytest.raises(SelfVerificationError):
             await take(service, SIGN, intents)
@@ -264,12 +264,12 @@ class CountingSigner:
 class CountingKeys(SigningKeys):
     """The real keys, counted."""
 
-    def __init__(self, master_key: MasterKey) -> None:
-        super().__init__(master_key)
+    def __init__(self, database: Database, master_key: MasterKey) -> None:
+        super().__init__(database, master_key)
         self.signers: list[CountingSigner] = []
 
-    async def of(self, connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, Signer]:
-        found = {key: CountingSigner(signer) for key, signer in (await super().of(connection, keys)).items()}
+    async def of(self, keys: Iterable[KeyRef]) -> dict[KeyRef, Signer]:
+        found = {key: CountingSigner(signer) for key, signer in (await super().of(keys)).items()}
         self.signers += found.values()
         return dict(found)
 
@@ -283,8 +283,7 @@ async def test_what_lint_refuses_is_never_signed_and_costs_the_others_nothing(de
     await desk.passes(await desk.learner(), achievement_id, "good-1")
     await desk.passes(await desk.learner(), achievement_id, "bad", assessment=poison)
     await desk.passes(await desk.learner(), achievement_id, "good-2")
-    keys = CountingKeys(MasterKey.from_file(desk.settings.master_key_file))
-    async with opened(await desk.service(signing_keys=keys)) as service:
+    async with desk.keys(CountingKeys) as keys, opened(await desk.service(signing_keys=keys)) as service:
         intents = await issued(desk, service)
         bad = next(each for each in intents if each.event.assessment_id == "bad")
         with pytest.raises(Invalid) as refusal:
@@ -310,10 +309,12 @@ async def test_a_wrong_master_key_is_nobodys_record_to_blame(desk: Desk, tmp_pat
     async with opened(await desk.service(settings=settings)) as service:
         with pytest.raises(Unavailable):
             await take(service, ISSUE, await desk.passed())
-        keys = SigningKeys(MasterKey.from_file(tmp_path / "other.key"))
-        async with service.database.connection() as connection:
-            with pytest.raises(Unavailable):
-                await keys.of(connection, [("oslo", intents[0].event.key_id)])
+        with pytest.raises(Unavailable):
+            await take(service, SIGN, intents)
+    desk.settings = settings
+    async with desk.keys(SigningKeys) as keys:
+        with pytest.raises(Unavailable):
+            await keys.of([("oslo", intents[0].event.key_id)])
 
 
 def journeys(name: str) -> tuple[float, float]:

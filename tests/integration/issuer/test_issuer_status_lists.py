@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
+from services.issuer.handlers.list_upkeep import PLACES_AHEAD_MIN, OpenLists, RefreshLists
 from services.issuer.handlers.revoke import Revoke
-from services.issuer.handlers.status_lists import PublishStatus, RefreshLists
+from services.issuer.handlers.status_lists import PublishStatus
+from services.issuer.handlers.tenant_secrets import TenantSecrets
 from services.issuer.indexes import CAPACITY
 from services.issuer.projections import READ_MODELS
 from services.issuer.replay import rebuild
@@ -19,10 +21,11 @@ from shared.contracts.achievements import SecondPass
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.contracts.status_lists import StatusListPublished
 from shared.database import Database
-from shared.errors import NotFound
+from shared.errors import NotFound, Unavailable
 from shared.eventstore import Recorded
 from shared.proofs import bitstring
 from shared.proofs.bitstring import Bitstring
+from shared.sealing import MasterKey
 from shared.service import Service
 from tests.integration.issuer.conftest import META, SETTLE_WAIT_S, Desk, opened, take
 from tests.unit.issuer.samples import DEFINITION
@@ -79,31 +82,68 @@ async def test_no_two_credentials_share_a_status_entry(desk: Desk) -> None:
     assert len({entry.list_id for entry in entries}) == 2
 
 
-async def test_a_full_list_is_followed_by_one_that_stands_before_it_is_named(desk: Desk) -> None:
+async def taken(service: Service, places: int) -> None:
+    """Pretend that the tenants took `places`."""
+    async with service.database.connection() as connection:
+        await connection.execute("UPDATE tenant SET places_taken = $1", places)
+
+
+def opener(service: Service, desk: Desk) -> OpenLists:
+    """The loop that opens lists, for a test to take its turns."""
+    secrets = TenantSecrets(MasterKey.from_file(desk.settings.master_key_file))
+    return OpenLists(service.database, publisher(service)._lists, secrets)
+
+
+async def test_a_list_is_named_only_when_it_is_published_and_issuing_waits_for_it(desk: Desk) -> None:
     await desk.tenant()
     await passed_many(desk, 5)
     async with opened(await desk.service()) as service:
-        async with service.database.connection() as connection:
-            await connection.execute("UPDATE tenant SET places_taken = $1", CAPACITY - 2)
+        await taken(service, CAPACITY - 2)
+        with pytest.raises(Unavailable):
+            await take(service, ISSUE, await desk.passed())
+        assert await opener(service, desk).turn() == 1
         await take(service, ISSUE, await desk.passed())
     entries = Counter(each.event.status.list_id for each in await desk.log(CredentialIssued))
     assert sorted(entries.values()) == [2, 3]
-    first_named = {}
-    for each in await desk.log(CredentialIssued):
-        first_named.setdefault(each.event.status.list_id, each.position)
-    published = {each.event.list_id: each.position for each in await desk.log(StatusListPublished)}
+    published = {each.event.list_id: each for each in await desk.log(StatusListPublished)}
     assert published.keys() == entries.keys()
-    assert all(published[list_id] < first_named[list_id] for list_id in entries)
+    assert all(bits(each.event) == Bitstring.zeros(CAPACITY) for each in published.values())
 
 
-async def test_the_last_place_of_a_list_begins_no_other(desk: Desk) -> None:
+async def test_the_last_places_of_a_list_are_taken_without_another(desk: Desk) -> None:
     await desk.tenant()
     await passed_many(desk, 2)
     async with opened(await desk.service()) as service:
-        async with service.database.connection() as connection:
-            await connection.execute("UPDATE tenant SET places_taken = $1", CAPACITY - 2)
+        await taken(service, CAPACITY - 2)
         await take(service, ISSUE, await desk.passed())
     assert len(await desk.log(StatusListPublished)) == 1
+
+
+async def test_the_next_list_is_opened_while_places_are_left_and_only_once(desk: Desk) -> None:
+    for slug in ("oslo", "bergen"):
+        await desk.tenant(slug)
+    async with opened(await desk.service()) as service:
+        await taken(service, CAPACITY - PLACES_AHEAD_MIN)
+        opening = opener(service, desk)
+        assert (await opening.pending(), await opening.turn()) == (0, 0)
+        await taken(service, CAPACITY - PLACES_AHEAD_MIN + 1)
+        assert await opening.pending() == 2
+        turns = await asyncio.gather(opening.turn(), opener(service, desk).turn())
+        assert sorted(turns) == [0, 2]
+        assert await opening.pending() == 0
+    lists = await desk.log(StatusListPublished)
+    assert Counter(each.issuer_id for each in lists) == {"oslo": 2, "bergen": 2}
+
+
+async def test_a_running_issuer_opens_lists_in_time(desk: Desk) -> None:
+    await desk.tenant()
+    await passed_many(desk, 5)
+    async with desk.database() as database, database.connection() as connection:
+        await connection.execute("UPDATE tenant SET places_taken = $1", CAPACITY - 2)
+    async with desk.house() as house:
+        await house.settled(SETTLE_WAIT_S)
+    assert len(await desk.log(CredentialSigned)) == 5
+    assert len(await desk.log(StatusListPublished)) == 2
 
 
 async def revoked_all(desk: Desk, service: Service) -> list[Recorded]:
@@ -201,7 +241,7 @@ async def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     async with database.connection() as connection:
         return {
             table: [tuple(row) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3")]
-            for table in (*READ_MODELS, "api_key", "holding", "signing_key")
+            for table in (*READ_MODELS, "api_key", "holding")
         } | {"tenant": [tuple(row) for row in await connection.fetch("SELECT * FROM tenant ORDER BY 1")]}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.issuer.handlers.tenant_secrets import StatusEntries, list_id, lists_begun
+from services.issuer.handlers.tenant_secrets import StatusEntries, list_id
 from services.issuer.indexes import CAPACITY, list_and_slot, permuted
 from shared.proofs.bitstring import LENGTH_MIN
 
@@ -52,14 +52,6 @@ def test_places_fill_one_list_after_the_other(place: int) -> None:
     ordinal, slot = list_and_slot(place)
     assert 0 <= slot < CAPACITY
     assert ordinal * CAPACITY + slot == place
-
-
-@given(st.integers(0, 3 * CAPACITY), st.integers(1, 2 * CAPACITY))
-def test_the_lists_that_a_range_begins_are_those_whose_first_place_it_takes(first: int, number: int) -> None:
-    begun = [
-        place // CAPACITY for place in range(0, 6 * CAPACITY, CAPACITY) if first <= place < first + number
-    ]
-    assert list(lists_begun(first, number)) == [ordinal for ordinal in begun if ordinal > 0]
 
 
 def test_a_place_names_the_list_that_begins_with_its_ordinal() -> None:
