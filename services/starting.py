@@ -11,11 +11,13 @@ from typing import Any
 import pydantic
 
 from services import SERVICES
+from shared.bus.kafka import Cluster, KafkaBus
 from shared.bus.local import LocalBus
+from shared.bus.seam import Bus
 from shared.database import Database
 from shared.errors import Invalid
 from shared.service import Running, Service, running
-from shared.settings import Settings
+from shared.settings import KafkaSettings, Settings
 
 LOG_READER = "bus_reader"
 
@@ -96,12 +98,33 @@ async def built_services(
 async def running_services(
     settings: Mapping[str, Settings], replacements: Mapping[str, Mapping[str, Any]] | None = None
 ) -> AsyncIterator[Running]:
-    """Build and run the services named in `settings` on the local bus until the block ends."""
+    """Build the services named in `settings` and run them on their bus until the block ends."""
     async with AsyncExitStack() as stack:
         built = await stack.enter_async_context(built_services(settings, replacements))
-        log_dsn = next(iter(settings.values())).bus_database_url.get_secret_value()
-        bus = LocalBus(await Database.open(log_dsn, LOG_READER, connections_max=log_connections(built)))
+        bus = await open_bus(next(iter(settings.values())), built)
         yield await stack.enter_async_context(running(built, bus))
+
+
+async def open_bus(settings: Settings, services: Sequence[Service]) -> Bus:
+    """Return the bus that `settings` choose, for `services`. The only place where it is chosen."""
+    if settings.bus == "kafka":
+        return KafkaBus(cluster_of(settings))
+    log = await Database.open(settings.log_dsn, LOG_READER, connections_max=log_connections(services))
+    return LocalBus(log)
+
+
+def cluster_of(settings: KafkaSettings) -> Cluster:
+    """Return how the Kafka of `settings` is reached."""
+    password = settings.kafka_password
+    return Cluster(
+        settings.kafka_bootstrap_servers,
+        settings.kafka_prefix,
+        settings.kafka_security_protocol,
+        settings.kafka_sasl_mechanism,
+        settings.kafka_user,
+        password.get_secret_value() if password is not None else None,
+        settings.kafka_ca_file,
+    )
 
 
 def log_connections(services: Sequence[Service]) -> int:

@@ -8,6 +8,7 @@ batch in hand → commit → close.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -20,7 +21,7 @@ from fastapi import APIRouter
 
 from shared import telemetry
 from shared.bus.consumer import Consumer, Subscription
-from shared.bus.seam import Bus
+from shared.bus.seam import BrokenError, Bus, Relay
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.errors import Unavailable
 
@@ -78,6 +79,9 @@ class Running:
             for service in services
             for subscription in service.subscriptions
         ]
+        self.relays = [
+            relay for service in services if (relay := bus.relay(service.name, service.database)) is not None
+        ]
         self._loops = [loop for service in services for loop in service.loops]
         self._stopping = asyncio.Event()
         self.draining = False
@@ -90,6 +94,9 @@ class Running:
     def start(self) -> None:
         """Start every lane and loop."""
         self._tasks = [asyncio.create_task(consumer.run(), name=consumer.name) for consumer in self.consumers]
+        self._tasks += [
+            asyncio.create_task(relay.run(self._stopping), name=relay.name) for relay in self.relays
+        ]
         self._tasks += [asyncio.create_task(loop.run(self._stopping), name=loop.name) for loop in self._loops]
         self._tasks.append(asyncio.create_task(self._housekeep(), name="housekeeping"))
 
@@ -111,7 +118,8 @@ class Running:
 
     def problems(self) -> dict[str, str]:
         """Return what is not fit for work, by the name of the lane or loop."""
-        found = {c.name: problem for c in self.consumers if (problem := c.health.problem())}
+        workers: tuple[Consumer | Relay, ...] = (*self.consumers, *self.relays)
+        found = {worker.name: problem for worker in workers if (problem := worker.health.problem())}
         for task in self._tasks:
             if task.done() and not self.stopping and task.get_name() not in found:
                 found[task.get_name()] = "stopped"
@@ -120,6 +128,7 @@ class Running:
     async def pending(self) -> dict[str, int]:
         """Return how much work waits, by lane and loop, leaving out those with none."""
         waiting = {consumer.name: await consumer.lag() for consumer in self.consumers}
+        waiting |= {relay.name: await relay.pending() for relay in self.relays}
         waiting |= {loop.name: await loop.pending() for loop in self._loops}
         return {name: number for name, number in waiting.items() if number}
 
@@ -152,16 +161,27 @@ class Running:
         return heads
 
     async def _housekeep(self) -> None:
-        """Refresh lag metrics, prune inboxes, and end a process in which a lane hangs."""
+        """Refresh lag metrics, prune inboxes, and end a process in which a lane hangs or is broken."""
         while not self._stopping.is_set():
             for service in self.services:
                 await _prune(service)
+            self._end_if_broken()
             for consumer in self.consumers:
                 await self._check(consumer)
+            for relay in self.relays:
+                with contextlib.suppress(Unavailable):
+                    await relay.pending()
             try:
                 await asyncio.wait_for(self._stopping.wait(), HOUSEKEEPING_EVERY_S)
             except TimeoutError:
                 continue
+
+    def _end_if_broken(self) -> None:
+        """A supervisor starts a fresh process; this one cannot do its work any more."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and isinstance(task.exception(), BrokenError):
+                logger.critical("broken for good: ending the process", task=task.get_name())
+                os._exit(EXIT_STUCK)
 
     async def _check(self, consumer: Consumer) -> None:
         try:

@@ -13,11 +13,49 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.errors import Invalid
 
-class Settings(BaseSettings):
-    """What a service needs to know besides its own settings."""
+
+class KafkaSettings(BaseSettings):
+    """How an Apache Kafka is reached, where one carries the events."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    kafka_bootstrap_servers: str = Field(
+        default="", description="Brokers to ask first, as `host:port`, with commas between; for `BUS=kafka`."
+    )
+    kafka_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        description="What stands before the name of every topic and consumer group, where installations share"
+        " a cluster.",
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT",
+        description="How brokers are spoken to. Without SSL whoever listens on the network reads every event;"
+        " learners' data in it is encrypted all the same. With SSL brokers must prove their names.",
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512",
+        description="How a user proves itself where the protocol has SASL in its name.",
+    )
+    kafka_user: str | None = Field(default=None, description="The user, for SASL.")
+    kafka_password: SecretStr | None = Field(default=None, description="Its password, for SASL.")
+    kafka_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) of the authority that signed the brokers', for SSL; without it those"
+        " of the system.",
+    )
+
+    @model_validator(mode="after")
+    def _a_user_where_one_is_asked_for(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_user and self.kafka_password):
+            raise ValueError("KAFKA_USER and KAFKA_PASSWORD are needed with KAFKA_SECURITY_PROTOCOL=SASL_…")
+        return self
+
+
+class Settings(KafkaSettings):
+    """What a service needs to know besides its own settings."""
 
     environment: Literal["development", "production"] = Field(
         default="production",
@@ -29,11 +67,15 @@ class Settings(BaseSettings):
         " `https://credentials.example.edu`. It stands in everything that is signed and can never change."
         " With https issuers are `did:web`; with http (development only) they are `did:key`."
     )
-    bus: Literal["local"] = Field(
-        default="local", description="What carries events: `local` reads the event tables of one PostgreSQL."
+    bus: Literal["local", "kafka"] = Field(
+        default="local",
+        description="What carries events: `local` reads the event tables of one PostgreSQL; `kafka` is an"
+        " Apache Kafka, for services on several machines.",
     )
-    bus_database_url: SecretStr = Field(
-        description="PostgreSQL as the role `bus_reader`, which may read the event tables and nothing else."
+    bus_database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL as the role `bus_reader`, which may read the event tables and nothing else;"
+        " for `BUS=local`, and for a replay.",
     )
     database_connections_max: int = Field(
         default=10, ge=2, le=200, description="Connections that one service holds at most."
@@ -64,6 +106,21 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("PUBLIC_URL must begin with https:// (or http:// in development)")
         return value
+
+    @property
+    def log_dsn(self) -> str:
+        """Address under which the logs of all services are read. Raises Invalid where none is set."""
+        if self.bus_database_url is None:
+            raise Invalid("settings-invalid", "BUS_DATABASE_URL is needed to read the logs of all services.")
+        return self.bus_database_url.get_secret_value()
+
+    @model_validator(mode="after")
+    def _what_the_bus_needs(self) -> Self:
+        if self.bus == "local" and self.bus_database_url is None:
+            raise ValueError("BUS_DATABASE_URL is needed with BUS=local")
+        if self.bus == "kafka" and not self.kafka_bootstrap_servers:
+            raise ValueError("KAFKA_BOOTSTRAP_SERVERS is needed with BUS=kafka")
+        return self
 
     @model_validator(mode="after")
     def _no_development_in_production(self) -> Self:

@@ -86,6 +86,8 @@ def configure_logging(level: str = "INFO") -> None:
             ],
         )
     )
+    # While a broker is away its client says so many times a second; whoever waits says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
 
 

@@ -33,10 +33,10 @@ async def replay(settings: AssessorSettings) -> str:
 
     Returns a sentence for the operator. Raises Unavailable where a database does not answer.
     """
-    own_dsn, log_dsn = settings.database_url, settings.bus_database_url
+    own_dsn, log_dsn = settings.database_url, settings.log_dsn
     async with (
         await Database.open(own_dsn.get_secret_value(), ASSESSMENTS.producer, connections_max=2) as own,
-        await Database.open(log_dsn.get_secret_value(), ACHIEVEMENTS.producer, connections_max=2) as log,
+        await Database.open(log_dsn, ACHIEVEMENTS.producer, connections_max=2) as log,
         log.connection() as heard,
         own.session() as session,
     ):

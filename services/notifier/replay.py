@@ -27,10 +27,10 @@ async def replay(settings: NotifierSettings) -> str:
 
     Returns a sentence for the operator. Raises Unavailable where a database does not answer.
     """
-    own_dsn, log_dsn = settings.database_url, settings.bus_database_url
+    own_dsn, log_dsn = settings.database_url, settings.log_dsn
     async with (
         await Database.open(own_dsn.get_secret_value(), "notifier", connections_max=2) as own,
-        await Database.open(log_dsn.get_secret_value(), CREDENTIALS.producer, connections_max=2) as log,
+        await Database.open(log_dsn, CREDENTIALS.producer, connections_max=2) as log,
         log.connection() as reader,
         own.session() as session,
     ):

@@ -19,8 +19,7 @@ REPLAY_WAIT_S = 3_600.0
 
 async def replay(settings: VerifierSettings) -> str:
     """Rebuild the verifier that `settings` describe; returns a sentence for the operator."""
-    bus_dsn = settings.bus_database_url.get_secret_value()
-    bus = LocalBus(await Database.open(bus_dsn, "bus_reader"))
+    bus = LocalBus(await Database.open(settings.log_dsn, "bus_reader"))
     events = await rebuild(await build(settings), bus, REPLAY_WAIT_S)
     return f"verifier: status lists, issuers, public keys and API keys rebuilt from {events} events."
 

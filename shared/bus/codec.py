@@ -13,12 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from uuid import UUID
+
+import asyncpg
 
 from shared.bus.seam import Record
 from shared.contracts import registry
+from shared.contracts.event import Topic
 from shared.errors import Invalid
 from shared.eventstore import Meta, Recorded
+from shared.eventstore.log import decode_meta
 
 CONTENT_TYPE = "application/json"
 
@@ -67,6 +72,40 @@ def headers_of(attributes: Attributes) -> dict[str, str]:
     if meta.traceparent is not None:
         headers["traceparent"] = meta.traceparent
     return headers
+
+
+def wire_headers(record: Record) -> list[tuple[str, bytes]]:
+    """Return the headers as they travel: UTF-8, each name once."""
+    headers = record.headers
+    named = headers_of(headers) if isinstance(headers, Attributes) else headers
+    return [(name, text.encode()) for name, text in named.items()]
+
+
+def record_of_row(row: asyncpg.Record) -> Record:
+    """Return the record of a row of the log, its `offset` being the position; the bus that numbers partitions
+    gives it another. The event's bytes are not looked at. Raises Invalid for a type that is not ours.
+    """
+    topic = _topic_of(row["type"])
+    issuer_id, stream = row["issuer_id"], row["stream"]
+    attributes = Attributes(
+        row["type"],
+        row["id"],
+        row["at"],
+        issuer_id,
+        stream,
+        row["version"],
+        topic.producer,
+        decode_meta(row["meta"]),
+    )
+    return Record(topic.name, 0, row["position"], f"{issuer_id}/{stream}", attributes, row["data"])
+
+
+@cache
+def _topic_of(stored_type: str) -> Topic:
+    known = registry.newest(stored_type)
+    if known is None:
+        raise Invalid("event-unreadable", f"No event type is called {stored_type!r}.")
+    return known.TOPIC
 
 
 def event_type(record: Record) -> str:

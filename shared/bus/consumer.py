@@ -18,13 +18,14 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from shared import telemetry
 from shared.bus import codec, dead_letters
+from shared.bus.health import Health
 from shared.bus.seam import FencedError, Record, Source
 from shared.contracts import registry
 from shared.contracts.event import Event
@@ -38,7 +39,6 @@ POLL_WAIT_S = 1.0
 STALE_TRIES_MAX = 3
 RETRY_WAIT_S = 0.2
 RETRY_WAIT_S_MAX = 10.0
-UNAVAILABLE_UNREADY_S = 30.0
 BURIED_PER_MINUTE_MAX = 20
 PROGRESS_WAIT_S = 30.0
 REQUEUE_CHECK_EVERY_S = 0.5
@@ -92,24 +92,6 @@ class Subscription:
 
 class TooManyBuriedError(Exception):
     """So many records fail that the fault is ours: the consumer stops rather than bury the whole log."""
-
-
-@dataclass(slots=True)
-class Health:
-    """What readiness asks: since when the consumer cannot work, and whether it gave up."""
-
-    unavailable_since: float | None = None
-    stopped: str | None = None
-    progressed_at: float = field(default_factory=time.monotonic)
-
-    def problem(self) -> str | None:
-        """Return a sentence if the consumer is not fit for work."""
-        if self.stopped:
-            return self.stopped
-        since = self.unavailable_since
-        if since is not None and time.monotonic() - since > UNAVAILABLE_UNREADY_S:
-            return f"has been waiting for what it depends on for over {UNAVAILABLE_UNREADY_S:.0f} s"
-        return None
 
 
 class Consumer:

@@ -17,18 +17,18 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 
 from shared.bus import codec
+from shared.bus.lease import KEEP_LEASE, MARK, RELEASE, TAKE_LEASE
 from shared.bus.seam import FencedError, Record
 from shared.contracts import registry
 from shared.contracts.event import Event, Topic
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import Session
-from shared.eventstore.log import Connection, decode_meta
+from shared.eventstore.log import Connection
 
 LEASE_S = 3.0
 RENEWALS_A_LEASE = 3
@@ -36,25 +36,6 @@ SCAN_POSITIONS_MAX = 100_000
 LAG_RECORDS_MAX = 100_000
 POLL_EVERY_S = 0.02
 POLL_EVERY_S_MAX = 0.2
-
-TAKE_LEASE = """
-INSERT INTO cursor AS held (name, held_until, epoch)
-VALUES ($1, now() + make_interval(secs => $2), 1)
-ON CONFLICT (name) DO UPDATE
-  SET epoch = held.epoch + 1, held_until = now() + make_interval(secs => $2)
-  WHERE held.held_until < now()
-RETURNING position, epoch
-"""
-KEEP_LEASE = """
-UPDATE cursor SET held_until = now() + make_interval(secs => $3), position = greatest(position, $4)
-WHERE name = $1 AND epoch = $2 RETURNING position
-"""
-MARK = """
-UPDATE cursor
-SET position = greatest(position, $3), moved_at = now(), held_until = now() + make_interval(secs => $4)
-WHERE name = $1 AND epoch = $2 RETURNING 1
-"""
-RELEASE = "UPDATE cursor SET held_until = '-infinity' WHERE name = $1 AND epoch = $2"
 
 READ = """
 WITH head AS (SELECT least(coalesce(max(position), 0), $4::bigint) AS position FROM {producer}.event)
@@ -168,7 +149,7 @@ class LocalSource:
                 )
             if rows[0]["position"] is not None:
                 reader.ahead = rows[-1]["position"]
-                return [_record(row, reader.topics[row["type"]]) for row in rows]
+                return [codec.record_of_row(row) for row in rows]
             if reader.ahead == reader.position:
                 reader.position = max(reader.position, rows[0]["head"])
             reader.ahead = max(reader.ahead, rows[0]["head"])
@@ -233,21 +214,6 @@ class LocalSource:
                     await connection.execute(RELEASE, reader.cursor, reader.epoch)
 
 
-def _record(row: Any, topic: Topic) -> Record:
-    issuer_id, stream = row["issuer_id"], row["stream"]
-    attributes = codec.Attributes(
-        row["type"],
-        row["id"],
-        row["at"],
-        issuer_id,
-        stream,
-        row["version"],
-        topic.producer,
-        decode_meta(row["meta"]),
-    )
-    return Record(topic.name, 0, row["position"], f"{issuer_id}/{stream}", attributes, row["data"])
-
-
 class LocalBus:
     """Hands out LocalSources; `log` is a Database opened with the reading role."""
 
@@ -259,6 +225,9 @@ class LocalBus:
     def source(self, consumer: str, events: Sequence[type[Event]], database: Database) -> LocalSource:
         """Return the Source of `consumer`, which keeps its cursors in `database`."""
         return LocalSource(consumer, events, database, self._log)
+
+    def relay(self, producer: str, database: Database) -> None:
+        """Return None: the log of every service is read where it is."""
 
     async def close(self) -> None:
         """Close the reading pool."""

@@ -8,10 +8,12 @@ harmless.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.bus.health import Health
 from shared.contracts.event import Event
 from shared.database import Database
 from shared.eventstore import Session
@@ -31,6 +33,10 @@ class Record:
 
 class FencedError(Exception):
     """Another member has taken this consumer's place; what this one holds is stale and must be dropped."""
+
+
+class BrokenError(Exception):
+    """What carries the records is beyond repair in this process: it has to end, and be started again."""
 
 
 class Source(Protocol):
@@ -59,6 +65,19 @@ class Source(Protocol):
         """Stop reading and let another member take over at once."""
 
 
+class Relay(Protocol):
+    """Brings the log of one service onto a bus that does not read it there."""
+
+    name: str
+    health: Health
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Publish what is appended until `stopping`. Raises BrokenError."""
+
+    async def pending(self) -> int:
+        """Return how many events the bus does not have yet."""
+
+
 class Bus(Protocol):
     """What carries records between services."""
 
@@ -69,6 +88,9 @@ class Bus(Protocol):
 
         A bus may hand out other types of the same topics too; the consumer ignores them.
         """
+
+    def relay(self, producer: str, database: Database) -> Relay | None:
+        """Return what publishes the log of the service `producer`, or None where nothing has to be."""
 
     async def close(self) -> None:
         """Let go of every connection."""

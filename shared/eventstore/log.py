@@ -175,6 +175,17 @@ async def read_after(
     return [recorded_from_row(row) for row in rows]
 
 
+READ_STORED = """
+SELECT position, issuer_id, stream, version, type, data, meta::text AS meta, id, at
+FROM event WHERE position > $1 ORDER BY position LIMIT $2
+"""
+
+
+async def read_stored(connection: Connection, position: int, events_max: int) -> list[asyncpg.Record]:
+    """Return up to `events_max` rows behind `position` as they are stored: for whoever passes them on."""
+    return await connection.fetch(READ_STORED, position, events_max)
+
+
 def recorded_from_row(row: asyncpg.Record) -> Recorded:
     """Turn a row of LOAD or READ_AFTER into an event."""
     event = registry.decode(row["type"], row["data"])

@@ -21,7 +21,7 @@ from services.demo.provider import Provider
 from services.demo.sample import issuer_settings, sample_achievement, sample_issuer
 from services.receivers import Mailbox, PartnerEndpoint
 from services.world import DATABASE, World, open_world
-from shared.bus import consumer
+from shared.bus import health
 from shared.clock import ordered_uuid
 from shared.database import Database
 from shared.embedded import Cluster, free_port
@@ -86,7 +86,7 @@ class Site:
 async def site(
     tmp_path: Path, mailbox: Mailbox, partner: PartnerEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Site]:
-    monkeypatch.setattr(consumer, "UNAVAILABLE_UNREADY_S", UNREADY_S)
+    monkeypatch.setattr(health, "UNAVAILABLE_UNREADY_S", UNREADY_S)
     definition, _ = sample_achievement()
     achievement_id = str(ordered_uuid())
     async with open_world(tmp_path / "world", free_port(), mailbox.settings() | QUICK) as world:

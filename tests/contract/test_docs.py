@@ -166,7 +166,7 @@ def settings() -> frozenset[str]:
     from services.starting import settings_class, variable_names
 
     named = {variable for name in SERVICES for variable in variable_names(settings_class(name)).values()}
-    return frozenset(named | {"DATABASE_URL", "MICROCRED_TEST_DATABASE_URL"})
+    return frozenset(named | {"DATABASE_URL", "MICROCRED_TEST_DATABASE_URL", "MICROCRED_TEST_KAFKA"})
 
 
 @each_document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,28 +10,36 @@ import pytest
 import shared.bus.consumer
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from tests.conftest import Roles
-from tests.contract.bus.buses import KINDS, LocalKind
+from tests.contract.bus.buses import KINDS, PREFIX, Kind
 from tests.contract.bus.rig import Rig
 
 ROLES = ("assessor", "issuer", "bus_reader")
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), "local"])
 def bus_kind(request: pytest.FixtureRequest) -> str:
     """The kind of bus under test."""
     return str(request.param)
 
 
 @pytest.fixture
-def dsns(roles: Roles) -> dict[str, str]:
-    """Addresses by role."""
-    return {role: roles.dsn(role) for role in ROLES}
+def broker(bus_kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """Where the broker is, and what this test's names on it begin with; nothing for a bus without one."""
+    if bus_kind != "kafka":
+        return {}
+    return {"kafka": request.getfixturevalue("kafka"), PREFIX: f"{uuid.uuid4().hex}."}
 
 
 @pytest.fixture
-def kind(bus_kind: str, dsns: dict[str, str]) -> LocalKind:
+def addresses(roles: Roles, broker: dict[str, str]) -> dict[str, str]:
+    """Addresses of the database by role, and of the broker."""
+    return {role: roles.dsn(role) for role in ROLES} | broker
+
+
+@pytest.fixture
+def kind(bus_kind: str, addresses: dict[str, str]) -> Kind:
     """The bus under test, with what provokes it."""
-    return KINDS[bus_kind](dsns)
+    return KINDS[bus_kind](addresses)
 
 
 @pytest.fixture(autouse=True)
@@ -42,16 +51,18 @@ def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def rig(dsns: dict[str, str], kind: LocalKind) -> AsyncIterator[Rig]:
+async def rig(addresses: dict[str, str], kind: Kind) -> AsyncIterator[Rig]:
     """A migrated producer and consumer with the bus between them."""
-    bus = await kind.open()
     async with (
-        await Database.open(dsns["assessor"], "assessor") as producer,
-        await Database.open(dsns["issuer"], "issuer") as own,
+        await Database.open(addresses["assessor"], "assessor") as producer,
+        await Database.open(addresses["issuer"], "issuer") as own,
+        kind.made(),
     ):
         for database in (producer, own):
             await migrate(database, read_migrations("shared", SHARED_MIGRATIONS))
+        bus = await kind.open()
         rig = Rig(producer, own, bus)
         await rig.prepare()
-        yield rig
-    await bus.close()
+        async with rig.carrying():
+            yield rig
+        await bus.close()

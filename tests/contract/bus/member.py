@@ -1,7 +1,7 @@
 """A member in a process of its own, to be killed, paused and cut off: `python -m tests.contract.bus.member`.
 
-Reads {bus, dsns, name, point} as one line of JSON and tells on standard output, a word a line, where it is.
-At the named point it ends itself with `kill -9`, or stops itself as a suspended machine would.
+Reads {bus, addresses, name, point} as one line of JSON and tells on standard output, a word a line, where
+it is. At the named point it ends itself with `kill -9`, or stops itself as a suspended machine would.
 """
 
 from __future__ import annotations
@@ -104,13 +104,13 @@ def pausing_member(rig: Rig, name: str, point: str) -> Consumer:
 async def main() -> None:
     """Be the member that standard input describes, until killed."""
     told = json.loads(sys.stdin.readline())
-    kind = KINDS[told["bus"]](told["dsns"])
+    kind = KINDS[told["bus"]](told["addresses"])
     kind.shorten_leases()
     shared.bus.consumer.POLL_WAIT_S = 0.1
     shared.database.IDLE_IN_TRANSACTION_WAIT_MS = IDLE_IN_TRANSACTION_WAIT_MS
     point = told["point"]
-    own = await Database.open(told["dsns"]["issuer"], "issuer")
-    producer = await Database.open(told["dsns"]["assessor"], "assessor")
+    own = await Database.open(told["addresses"]["issuer"], "issuer")
+    producer = await Database.open(told["addresses"]["assessor"], "assessor")
     rig = Rig(producer, own, await kind.open())
     if point in PAUSES:
         member = pausing_member(rig, told["name"], point)

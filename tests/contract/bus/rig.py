@@ -69,6 +69,7 @@ class Rig:
         self.producer = producer
         self.own = own
         self.bus = bus
+        self.relay = bus.relay("assessor", producer)
         self._versions: dict[str, int] = {}
         self._told = 0
 
@@ -78,6 +79,25 @@ class Rig:
             await connection.execute(
                 "CREATE TABLE effect (at bigserial, member text, key text, number int, event_id uuid)"
             )
+
+    @asynccontextmanager
+    async def carrying(self) -> AsyncIterator[None]:
+        """Bring the producer's log onto the bus, where the bus does not read it by itself."""
+        stopping = asyncio.Event()
+        working = None if self.relay is None else asyncio.create_task(self.relay.run(stopping))
+        yield
+        stopping.set()
+        if working is not None:
+            await working
+
+    async def carried(self) -> None:
+        """Wait until the bus has everything that was told."""
+        relay = self.relay
+
+        async def nothing_pends() -> bool:
+            return relay is None or await relay.pending() == 0
+
+        await until(nothing_pends)
 
     async def tell(self, *assessments: str, kind: type[Event] = AssessmentPassed) -> list[Recorded]:
         """Append one event for each name, in one transaction; `number` counts them from 1."""
@@ -96,7 +116,9 @@ class Rig:
                     sealed=str(self._told),
                 )
                 appends.append(Append(TENANT, event.stream, version, (event,), META))
-            return await session.append(appends)
+            told = await session.append(appends)
+        await self.carried()
+        return told
 
     async def tell_failed(self, *assessments: str) -> list[Recorded]:
         """Append events of a type that the rehearsed consumer does not want."""
@@ -109,6 +131,7 @@ class Rig:
             await session.connection.execute(
                 TELL_BYTES, TENANT, f"assessment-{assessment}", data, ordered_uuid()
             )
+        await self.carried()
 
     def member(
         self,
@@ -147,13 +170,21 @@ class Rig:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def effects(self) -> list[tuple[str, int]]:
-        """Return (key, number) of every effect, in the order in which they happened."""
+        """Return (key, number) of every effect, by number; those of a key must have happened in this order.
+
+        Between keys a bus may have any order.
+        """
         async with self.own.connection() as connection:
             rows = await connection.fetch("SELECT key, number FROM effect ORDER BY at")
-        return [(row["key"].removeprefix(f"{TENANT}/assessment-"), row["number"]) for row in rows]
+        last: dict[str, int] = {}
+        for row in rows:
+            assert row["number"] >= last.get(row["key"], 0), f"{row['key']}: out of order"
+            last[row["key"]] = row["number"]
+        happened = [(row["key"].removeprefix(f"{TENANT}/assessment-"), row["number"]) for row in rows]
+        return sorted(happened, key=lambda effect: effect[1])
 
     async def numbers(self) -> list[int]:
-        """Return the numbers of the effects, in the order in which they happened."""
+        """Return the numbers of the effects, sorted; those of a key must have happened in this order."""
         return [found for _, found in await self.effects()]
 
     async def members(self) -> set[str]:
@@ -178,10 +209,10 @@ class Rig:
         await until(nothing_waits)
 
     async def letters(self) -> list[tuple[str, str]]:
-        """Return (key, state) of every open dead letter, in order."""
+        """Return (key, state) of every open dead letter, by key, those of a key in their order."""
         async with self.own.connection() as connection:
             found = await dead_letters.open_letters(connection, CONSUMER)
-        found.sort(key=lambda letter: letter.offset)
+        found.sort(key=lambda letter: (letter.key, letter.offset))
         return [(letter.key.removeprefix(f"{TENANT}/assessment-"), letter.state) for letter in found]
 
     async def has_letters(self, count: int) -> None:

@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 import pytest
 
-import shared.bus.consumer
+import shared.bus.health
 from shared.bus import dead_letters
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.embedded import Cluster
 from shared.errors import Unavailable
 from shared.eventstore import Recorded
 from shared.provision import LOGIN_ROLES, provision
-from tests.contract.bus.buses import KINDS, LocalKind
+from tests.contract.bus.buses import KINDS
 from tests.contract.bus.conftest import ROLES
 from tests.contract.bus.rig import Rig, number, until
 
@@ -42,7 +42,7 @@ async def test_a_handler_whose_needs_are_away_gets_the_same_batch_until_they_are
 async def test_a_wait_that_lasts_makes_the_lane_unready_and_its_end_makes_it_ready(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.bus.consumer, "UNAVAILABLE_UNREADY_S", 0.1)
+    monkeypatch.setattr(shared.bus.health, "UNAVAILABLE_UNREADY_S", 0.1)
     await rig.tell("a")
     away = True
 
@@ -119,43 +119,45 @@ async def private_cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 @pytest.mark.parametrize("end", ["kill", "stop"])
 async def test_postgresql_may_end_in_the_middle_of_a_batch_and_come_back(
-    private_cluster: Cluster, bus_kind: str, end: str
+    private_cluster: Cluster, bus_kind: str, broker: dict[str, str], end: str
 ) -> None:
     roles = dict.fromkeys(LOGIN_ROLES, PASSWORD)
     await provision(private_cluster.dsn(), roles)
     dsns = {role: private_cluster.dsn("postgres", role, quote(PASSWORD)) for role in ROLES}
-    kind: LocalKind = KINDS[bus_kind](dsns)
-    bus = await kind.open()
+    kind = KINDS[bus_kind](dsns | broker)
     async with (
         await Database.open(dsns["assessor"], "assessor") as producer,
         await Database.open(dsns["issuer"], "issuer") as own,
+        kind.made(),
     ):
+        bus = await kind.open()
         for database in (producer, own):
             await migrate(database, read_migrations("shared", SHARED_MIGRATIONS))
         rig = Rig(producer, own, bus)
         await rig.prepare()
-        await rig.tell(*(f"x{each}" for each in range(20)))
-        away = asyncio.Event()
-        in_hand = asyncio.Event()
+        async with rig.carrying():
+            await rig.tell(*(f"x{each}" for each in range(20)))
+            away = asyncio.Event()
+            in_hand = asyncio.Event()
 
-        async def hold(_: object) -> None:
-            in_hand.set()
-            await away.wait()
+            async def hold(_: object) -> None:
+                in_hand.set()
+                await away.wait()
 
-        member = rig.member(batch_records_max=6, prepare=hold)
-        async with rig.running(member):
-            await in_hand.wait()
-            await asyncio.to_thread(private_cluster.kill if end == "kill" else private_cluster.stop)
-            away.set()
+            member = rig.member(batch_records_max=6, prepare=hold)
+            async with rig.running(member):
+                await in_hand.wait()
+                await asyncio.to_thread(private_cluster.kill if end == "kill" else private_cluster.stop)
+                away.set()
 
-            async def waits() -> bool:
-                return member.health.unavailable_since is not None
+                async def waits() -> bool:
+                    return member.health.unavailable_since is not None
 
-            await until(waits)
-            await asyncio.to_thread(private_cluster.restart)
-            await rig.has_effects(20)
-            await rig.tell("after")
-            await rig.has_effects(21)
+                await until(waits)
+                await asyncio.to_thread(private_cluster.restart)
+                await rig.has_effects(20)
+                await rig.tell("after")
+                await rig.has_effects(21)
         assert await rig.numbers() == list(range(1, 22))
         assert await rig.letters() == []
-    await bus.close()
+        await bus.close()

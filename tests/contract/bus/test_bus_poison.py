@@ -11,7 +11,7 @@ from shared.bus import dead_letters
 from shared.bus.consumer import BURIED_PER_MINUTE_MAX, STALE_TRIES_MAX, TooManyBuriedError
 from shared.errors import Invalid, StaleStream
 from shared.eventstore import Recorded
-from tests.contract.bus.buses import LocalKind
+from tests.contract.bus.buses import Kind
 from tests.contract.bus.rig import CONSUMER, Rig, number
 
 BATCH = 500
@@ -139,11 +139,12 @@ async def test_too_many_bugs_in_a_minute_stop_the_lane_rather_than_bury_the_log(
     with pytest.raises(TooManyBuriedError):
         task.result()
     assert member.health.problem() == "stopped: TooManyBuriedError"
-    assert len(await rig.letters()) == BURIED_PER_MINUTE_MAX + 1
+    buried = {key for key, _ in await rig.letters()}
+    assert len(buried) == BURIED_PER_MINUTE_MAX + 1
     mended = rig.member("mended")
     async with rig.running(mended):
         await rig.caught_up(mended)
-    assert await rig.numbers() == list(range(BURIED_PER_MINUTE_MAX + 2, told + 1))
+    assert {key for key, _ in await rig.effects()} == {f"x{each}" for each in range(told)} - buried
 
 
 async def test_refusals_do_not_count_as_bugs(rig: Rig) -> None:
@@ -169,7 +170,7 @@ async def test_later_records_of_a_buried_key_are_parked_behind_it_and_other_keys
 
 
 async def test_a_redelivery_parks_nothing_that_was_handled_before_its_key_was_buried(
-    rig: Rig, kind: LocalKind
+    rig: Rig, kind: Kind
 ) -> None:
     await rig.tell("a", "a", "a")
     member = rig.member(spoil=spoils(2, fault=ValueError), batch_records_max=1)

@@ -1,0 +1,100 @@
+"""How a cluster is reached, what our names are on it, and what its client's errors mean to us.
+
+Nobody above knows the client's errors. What waiting or an operator can mend (a broker that is away, a topic
+that is not there yet, a right that is missing) is Unavailable. What this process cannot mend while it lives
+(a producer whose sequence broke, a group member whose inner loop died) is BrokenError.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.helpers import create_ssl_context
+
+from shared.bus.seam import BrokenError
+from shared.errors import Unavailable
+
+REQUEST_WAIT_S = 10.0
+RETRY_EVERY_S = 0.25
+CLOSE_WAIT_S = 5.0
+RETRY_AFTER_S = 1.0
+
+MENDABLE = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    TimeoutError,
+    OSError,
+)
+"""Not to be tried again according to the client, yet mended without a new process."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Cluster:
+    """Where the cluster is, who we are there, and how our topics and groups are called on it.
+
+    `prefix` stands before the name of every topic and group, so that several installations, or tests, share
+    one cluster. `protocol`: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    """
+
+    bootstrap_servers: str
+    prefix: str = ""
+    protocol: str = "PLAINTEXT"
+    mechanism: str = "SCRAM-SHA-512"
+    user: str | None = None
+    password: str | None = None
+    ca_file: Path | None = None
+
+    def topic(self, name: str) -> str:
+        """Return the name on the cluster of the contracts' topic `name`."""
+        return self.prefix + name
+
+    def group(self, consumer: str) -> str:
+        """Return the group in which the members of `consumer` share its partitions."""
+        return self.prefix + consumer
+
+    def client_settings(self, client_id: str) -> dict[str, Any]:
+        """Return what every client of the cluster is made with."""
+        return {
+            "bootstrap_servers": self.bootstrap_servers,
+            "client_id": f"microcred-{client_id}",
+            "request_timeout_ms": int(REQUEST_WAIT_S * 1000),
+            "retry_backoff_ms": int(RETRY_EVERY_S * 1000),
+            "security_protocol": self.protocol,
+            "ssl_context": self._ssl_context(),
+            "sasl_mechanism": self.mechanism,
+            "sasl_plain_username": self.user,
+            "sasl_plain_password": self.password,
+        }
+
+    def _ssl_context(self) -> ssl.SSLContext | None:
+        """Names and certificates of brokers are always checked, against `ca_file` or the system's."""
+        if not self.protocol.endswith("SSL"):
+            return None
+        context: ssl.SSLContext = create_ssl_context(cafile=str(self.ca_file) if self.ca_file else None)
+        return context
+
+
+def translated(cause: Exception, doing: str) -> Exception:
+    """Return what an error of the client means to whoever was `doing` something with it."""
+    if isinstance(cause, MENDABLE) or (isinstance(cause, KafkaError) and cause.retriable):
+        return Unavailable(f"Kafka does not answer ({doing}: {type(cause).__name__}).", RETRY_AFTER_S)
+    return BrokenError(f"The client of Kafka failed for good ({doing}: {type(cause).__name__}).")
+
+
+def away(cause: Exception, doing: str) -> Unavailable:
+    """Return the same where nothing is lost yet, so that trying again is always right."""
+    return Unavailable(f"Kafka does not answer ({doing}: {type(cause).__name__}).", RETRY_AFTER_S)

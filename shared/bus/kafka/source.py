@@ -1,0 +1,280 @@
+"""One member of a consumer's group: reads in bulk, commits offsets only after the transaction.
+
+Every setting that matters is named here, since the client's defaults lose records: offsets are never
+committed by a timer, and a new group begins at the beginning. A rebalance waits for the batch in hand, so
+that a slow batch is not done twice; what is still in hand when the wait is over is dropped, and its
+transaction is fenced (fence.py). A member whose reader died silently while records wait is BrokenError: its
+process has to go.
+
+Types that were not asked for are passed over before anything is made of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from shared.bus.kafka import fence
+from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated
+from shared.bus.kafka.fence import Partition
+from shared.bus.kafka.meter import Meter
+from shared.bus.seam import BrokenError, FencedError, Record
+from shared.contracts import registry
+from shared.contracts.event import Event
+from shared.database import Database
+from shared.errors import Unavailable
+from shared.eventstore import Session
+
+SESSION_WAIT_S = 10.0
+HEARTBEATS_A_SESSION = 4
+REBALANCE_WAIT_S = 60.0
+REVOKE_WAIT_S = 45.0
+"""How long a rebalance waits for the batch in hand; less than REBALANCE_WAIT_S: the group goes on then."""
+POLL_INTERVAL_S_MAX = 300.0
+FETCH_BYTES_MAX = 8 * 1024 * 1024
+PARTITION_FETCH_BYTES_MAX = 1024 * 1024
+FETCH_WAIT_MS_MAX = 500
+PROBE_EVERY_S = 3.0
+PROBES_BEHIND_MAX = 10
+
+LOST = (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+"""The group went on without us: what was in hand belongs to whoever has the partition now."""
+
+logger = structlog.get_logger(__name__)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client has no types
+    """Tells the source which partitions go."""
+
+    def __init__(self, source: KafkaSource) -> None:
+        self._source = source
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._source.let_go(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        logger.debug("partitions assigned", partitions=len(set(assigned)))
+
+
+class KafkaSource:
+    """Reads the topics of `events` as a member of the group of `consumer`."""
+
+    def __init__(
+        self, consumer: str, events: Sequence[type[Event]], own: Database, cluster: Cluster, meter: Meter
+    ) -> None:
+        self._consumer = consumer
+        self._own = own
+        self._cluster = cluster
+        self._meter = meter
+        self._names = {cluster.topic(event.TOPIC.name): event.TOPIC.name for event in events}
+        self._wanted = {stored.encode() for event in events for stored in registry.types_read_as(event)}
+        self._member: AIOKafkaConsumer | None = None
+        self._epochs: dict[Partition, int] = {}
+        self._acknowledged: dict[TopicPartition, int] = {}
+        """Where to go on, of each partition that was read from."""
+        self._ahead: dict[TopicPartition, int] = {}
+        """How far each partition was read and not yet acknowledged."""
+        self._nothing_in_hand = asyncio.Event()
+        self._nothing_in_hand.set()
+        self._probed_at = 0.0
+        self._probes_behind = 0
+
+    async def poll(self, records_max: int, wait_s: float) -> list[Record]:
+        deadline = time.monotonic() + wait_s
+        member = self._member or await self._join()
+        while (left_s := min(deadline - time.monotonic(), PROBE_EVERY_S)) > 0:
+            try:
+                async with asyncio.timeout(left_s):  # the client waits for the end of a rebalance without one
+                    fetched = await member.getmany(timeout_ms=int(left_s * 1000), max_records=records_max)
+            except TimeoutError:
+                fetched = {}
+            except KafkaError as cause:
+                raise translated(cause, "reading") from cause
+            if records := self._taken_in_hand(fetched):
+                await self._fence_off(records)
+                return records
+            if not fetched:
+                await self._pass_over()
+                await self._probe(member)
+        await self._pass_over()
+        return []
+
+    async def _join(self) -> AIOKafkaConsumer:
+        member = AIOKafkaConsumer(
+            **self._cluster.client_settings(self._consumer),
+            group_id=self._cluster.group(self._consumer),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=int(SESSION_WAIT_S * 1000),
+            heartbeat_interval_ms=int(SESSION_WAIT_S * 1000 / HEARTBEATS_A_SESSION),
+            rebalance_timeout_ms=int(REBALANCE_WAIT_S * 1000),
+            max_poll_interval_ms=int(POLL_INTERVAL_S_MAX * 1000),
+            fetch_max_bytes=FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
+            fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+        )
+        try:
+            async with asyncio.timeout(REQUEST_WAIT_S):
+                await member.start()
+                missing = self._names.keys() - await member.topics()
+            if missing:
+                raise Unavailable(f"Topics are not there yet: {', '.join(sorted(missing))}.")
+        except BaseException as cause:
+            await _stop(member)
+            if isinstance(cause, (KafkaError, OSError, TimeoutError)):
+                raise away(cause, "joining") from cause
+            raise
+        member.subscribe(list(self._names), listener=_Listener(self))
+        self._member = member
+        return member
+
+    def _taken_in_hand(self, fetched: dict[TopicPartition, list[Any]]) -> list[Record]:
+        """Make records of what was asked for and note how far all of it goes."""
+        records = []
+        for partition, messages in fetched.items():
+            topic = self._names[partition.topic]
+            self._acknowledged.setdefault(partition, messages[0].offset)
+            self._ahead[partition] = messages[-1].offset + 1
+            records += [
+                _record(topic, message) for message in messages if _event_type(message) in self._wanted
+            ]
+        if fetched:
+            self._probes_behind = 0
+            self._nothing_in_hand.clear()
+        return records
+
+    async def _fence_off(self, records: Sequence[Record]) -> None:
+        """Take the fences of partitions that this member reads for the first time since they are its own."""
+        fresh = {(record.topic, record.partition) for record in records} - self._epochs.keys()
+        if fresh:
+            async with self._own.connection() as connection:
+                self._epochs |= await fence.take(connection, self._consumer, fresh)
+
+    async def mark(self, session: Session, records: Sequence[Record]) -> None:
+        positions = {(record.topic, record.partition): record.offset + 1 for record in records}
+        if not await fence.check(session.connection, self._consumer, self._epochs, positions):
+            raise FencedError(f"{self._consumer}: a partition in hand is another member's.")
+
+    async def acknowledge(self, records: Sequence[Record]) -> None:
+        """Commit the offsets of everything that the last poll read, passed over or handed out."""
+        offsets = dict(self._ahead)
+        if self._member is not None and offsets:
+            try:
+                async with asyncio.timeout(REQUEST_WAIT_S):
+                    await self._member.commit(offsets)
+            except LOST as cause:
+                raise FencedError(f"{self._consumer}: the group went on ({type(cause).__name__}).") from cause
+            except (KafkaError, TimeoutError) as cause:
+                raise away(cause, "committing offsets") from cause
+        self._acknowledged |= offsets
+        self._ahead.clear()
+        self._nothing_in_hand.set()
+
+    async def _pass_over(self) -> None:
+        """Commit what was read and is not for us; where that fails it is read again."""
+        if self._ahead:
+            with contextlib.suppress(FencedError, Unavailable):
+                await self.acknowledge(())
+        self._nothing_in_hand.set()
+
+    async def rewind(self) -> None:
+        if self._member is not None:
+            for partition, offset in self._acknowledged.items():
+                with contextlib.suppress(IllegalStateError):  # no longer ours
+                    self._member.seek(partition, offset)
+        self._ahead.clear()
+        self._epochs.clear()
+        self._nothing_in_hand.set()
+
+    async def let_go(self, revoked: Iterable[TopicPartition]) -> None:
+        """Wait for the batch in hand, then forget the partitions: the group gives them to somebody."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._nothing_in_hand.wait(), REVOKE_WAIT_S)
+        for partition in revoked:
+            self._acknowledged.pop(partition, None)
+            self._ahead.pop(partition, None)
+            self._epochs.pop((self._names.get(partition.topic, ""), partition.partition), None)
+
+    async def _probe(self, member: AIOKafkaConsumer) -> None:
+        """When nothing came for a while: is the broker there, and does anything wait that did not come?"""
+        now = time.monotonic()
+        if now - self._probed_at < PROBE_EVERY_S:
+            return
+        assigned = list(member.assignment())
+        try:
+            async with asyncio.timeout(REQUEST_WAIT_S):
+                if not assigned:
+                    await member.topics()
+                    ends, positions = {}, {}
+                else:
+                    ends = await member.end_offsets(assigned)
+                    positions = {partition: await member.position(partition) for partition in assigned}
+        except IllegalStateError:  # revoked meanwhile
+            return
+        except (KafkaError, OSError, TimeoutError) as cause:
+            raise away(cause, "asking for records") from cause
+        self._probed_at = now
+        if not any(ends[partition] > positions[partition] for partition in assigned):
+            self._probes_behind = 0
+            return
+        self._probes_behind += 1
+        if self._probes_behind > PROBES_BEHIND_MAX:
+            raise BrokenError(f"{self._consumer} was handed nothing in a while, and records wait for it.")
+
+    async def lag(self) -> int:
+        return await self._meter.lag(self._cluster.group(self._consumer), list(self._names))
+
+    async def close(self) -> None:
+        self._nothing_in_hand.set()
+        member, self._member = self._member, None
+        if member is not None:
+            await _stop(member)
+
+
+async def _stop(member: AIOKafkaConsumer) -> None:
+    """Leave the group, if a broker is there to be told."""
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(member.stop(), CLOSE_WAIT_S)
+
+
+def _event_type(message: Any) -> bytes:
+    for name, value in message.headers:
+        if name == "ce_type":
+            return value or b""
+    return b""
+
+
+def _record(topic: str, message: Any) -> Record:
+    return Record(
+        topic,
+        message.partition,
+        message.offset,
+        _text(message.key),
+        {name: _text(value) for name, value in message.headers},
+        message.value or b"",
+    )
+
+
+def _text(written: bytes | None) -> str:
+    """Read bytes of a stranger as text that PostgreSQL can hold: one bad record must not stop the others."""
+    return (written or b"").decode("utf-8", "replace").replace("\0", "\ufffd")
