@@ -20,16 +20,15 @@ import re
 import secrets as dice
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 import aiosmtplib
 
 from services.notifier.internet_message import mail_address
 from services.notifier.outcomes import ENDPOINT_GONE, Delivered, GiveUp, Outcome, TryLater
+from services.notifier.relay import SmtpSettings
 from shared.errors import Invalid, Rejected
 from shared.outbound import OutboundClient, OutboundFailure, OutboundResponse
 
@@ -128,25 +127,6 @@ def _retry_after(value: str | None, now_s: int) -> int | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return max(0, min(wait_s, RETRY_AFTER_S_MAX))
-
-
-@dataclass(frozen=True)
-class SmtpSettings:
-    """The relay that takes the letters.
-
-    `encryption`: "starttls" (demanded, not hoped for), "tls" from the first byte, or "none" for a relay on
-    the same machine. `authorities_file` names a private root in PEM.
-    """
-
-    host: str
-    port: int
-    encryption: Literal["starttls", "tls", "none"] = "starttls"
-    username: str | None = None
-    password_file: Path | None = None
-    authorities_file: Path | None = None
-    helo_name: str | None = None
-    connect_wait_s: float = 10.0
-    reply_wait_s: float = 60.0
 
 
 class MailChannel:

@@ -8,8 +8,8 @@ from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
-from services.notifier.channels import SmtpSettings
 from services.notifier.internet_message import mail_address
+from services.notifier.relay import SmtpSettings
 from shared.errors import Invalid
 from shared.outbound import OutboundLimits
 from shared.settings import KeyHolderSettings

@@ -20,9 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.notifier.channels import MESSAGES_PER_CONNECTION_MAX, MailChannel, SmtpSettings
+from services.notifier.channels import MESSAGES_PER_CONNECTION_MAX, MailChannel
 from services.notifier.letters import LetterFacts, credential_signed_letter
 from services.notifier.outcomes import Delivered, GiveUp, Outcome, TryLater
+from services.notifier.relay import SmtpSettings
 
 SENDER, LEARNER = "no-reply@credentials.example", "zoe@example.org"
 LETTER = credential_signed_letter(
