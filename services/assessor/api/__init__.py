@@ -55,15 +55,14 @@ def routes(
 ) -> APIRouter:
     """Return the routes under `/assessor`."""
     router = APIRouter(route_class=GuardedRoute)
-    _submission_routes(router, guard, submissions, intake)
+    _submission_route(router, guard, submissions)
+    _bulk_route(router, guard, intake)
     _enquiry_routes(router, guard, enquire)
     _learner_routes(router, guard, enquire, erase)
     return router
 
 
-def _submission_routes(
-    router: APIRouter, guard: Guard, submissions: Batcher[Submission, Answer], intake: Intake
-) -> None:
+def _submission_route(router: APIRouter, guard: Guard, submissions: Batcher[Submission, Answer]) -> None:
     @router.post(
         "/assessments",
         status_code=status.HTTP_201_CREATED,
@@ -93,6 +92,8 @@ def _submission_routes(
             response.status_code = status.HTTP_200_OK
         return Outcome.of(answer)
 
+
+def _bulk_route(router: APIRouter, guard: Guard, intake: Intake) -> None:
     @router.post(
         BULK_PATH,
         status_code=status.HTTP_200_OK,
