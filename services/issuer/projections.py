@@ -48,6 +48,18 @@ FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[])
   AS new (issuer_id, credential_id, revoked_at, reason)
 WHERE credential.issuer_id = new.issuer_id AND credential.credential_id = new.credential_id
 """
+SUPERSEDED_NOTHING = """
+SELECT issuer_id, credential_id FROM credential JOIN unnest($1::text[], $2::uuid[])
+  AS withdrawn (issuer_id, credential_id) USING (issuer_id, credential_id)
+WHERE signed_at IS NULL AND supersedes IS NOT NULL
+"""
+GIVEN_BACK = """
+UPDATE holding SET credential_id = successor.supersedes
+FROM unnest($1::text[], $2::uuid[]) AS withdrawn (issuer_id, credential_id)
+JOIN credential successor USING (issuer_id, credential_id)
+WHERE holding.issuer_id = successor.issuer_id AND holding.learner_id = successor.learner_id
+  AND holding.achievement_id = successor.achievement_id AND holding.credential_id = successor.credential_id
+"""
 LISTS = """
 INSERT INTO status_list AS kept (issuer_id, list_id, version, bits, published_at, valid_until)
 SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::bytea[], $5::timestamptz[], $6::timestamptz[])
@@ -147,6 +159,21 @@ async def _revoked(connection: Connection, rows: list[tuple[str, CredentialRevok
             [event.credential_id for _, event in rows],
             [event.revoked_at for _, event in rows],
             [event.reason for _, event in rows],
+        )
+        await _give_back(connection, [row for row in rows if row[1].reason != "superseded"])
+
+
+async def _give_back(connection: Connection, rows: list[tuple[str, CredentialRevoked]]) -> None:
+    """Let a learner hold the older credential again whose successor was withdrawn before it was signed.
+
+    What is held is looked at only where it may change: who withdraws a signed credential has not locked it.
+    """
+    if not rows:
+        return
+    columns = [issuer_id for issuer_id, _ in rows], [event.credential_id for _, event in rows]
+    if found := await connection.fetch(SUPERSEDED_NOTHING, *columns):
+        await connection.execute(
+            GIVEN_BACK, [row["issuer_id"] for row in found], [row["credential_id"] for row in found]
         )
 
 

@@ -1,4 +1,8 @@
-"""A caller withdraws a credential: for good, once, and with the same answer ever after."""
+"""A caller withdraws a credential: for good, once, and with the same answer ever after.
+
+Withdrawn before it was signed, it takes its intent to supersede another with it: what the learner holds is
+the older one again (step 12 of docs/ISSUANCE-CYCLE.md).
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,12 @@ class Revoke:
     ) -> CredentialRow:
         key = (issuer_id, f"{CredentialIssued.STREAM}-{credential_id}")
         async with self._database.session() as session:
+            row = await store.credential(session.connection, issuer_id, credential_id)
+            if (
+                row is not None and row.signed_at is None
+            ):  # what is held may change, so in the order of issuing
+                holding = (issuer_id, row.learner_id, row.achievement_id)
+                await store.lock_holdings(session.connection, [holding])
             history = (await session.load([key]))[key]
             state = domain.credential_of(recorded.event for recorded in history)
             events = domain.decide_revoke(state, reason, session.at)

@@ -13,6 +13,7 @@ from services.issuer.handlers.proving import SelfVerificationError
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import SKIPPED
+from services.issuer.replay import rebuild
 from services.issuer.store import KeyRef
 from shared import clock, telemetry
 from shared.contracts.achievements import SecondPass
@@ -203,6 +204,35 @@ async def test_a_superseded_credential_ends_only_when_the_new_one_is_signed(desk
     )
     assert signed.position < ended.position
     assert signed.at == ended.at, "in one transaction"
+
+
+async def test_a_successor_withdrawn_before_it_is_signed_leaves_the_old_one_to_the_next_pass(
+    desk: Desk,
+) -> None:
+    await desk.tenant()
+    definition = DEFINITION.model_copy(update={"on_second_pass": SecondPass.SUPERSEDE})
+    achievement_id = await desk.achievement(definition=definition)
+    learner = await desk.learner()
+    await desk.passes(learner, achievement_id, "a-1")
+    async with desk.house() as house:
+        await house.settled(SETTLE_WAIT_S)
+    await desk.passes(learner, achievement_id, "a-2")
+    async with opened(await desk.service()) as service:
+        _, successor = await issued(desk, service)
+        await Revoke(service.database)("oslo", successor.event.credential_id, "issued-in-error", META)
+        await rebuild(service.database)
+    async with desk.house() as house:
+        await house.settled(SETTLE_WAIT_S)
+        (old,) = (each.event for each in await desk.log(CredentialSigned))
+        assert successor.event.supersedes == old.credential_id
+        (withdrawn,) = (each.event for each in await desk.log(CredentialRevoked))
+        assert withdrawn.credential_id == successor.event.credential_id, "the old one stays good"
+        await desk.passes(learner, achievement_id, "a-3")
+        await house.settled(SETTLE_WAIT_S)
+    *_, third = (each.event for each in await desk.log(CredentialIssued))
+    assert third.supersedes == old.credential_id
+    *_, ended = (each.event for each in await desk.log(CredentialRevoked))
+    assert (ended.credential_id, ended.reason) == (old.credential_id, "superseded")
 
 
 async def test_two_issuers_with_one_assessment_id_have_two_credentials(desk: Desk) -> None:
