@@ -107,10 +107,13 @@ def test_the_same_facts_give_the_same_bytes_and_another_id_another_boundary(lett
 
 
 def test_a_letter_is_the_same_in_every_locale(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = credential_signed_letter(FACTS)
+    plain, before = credential_signed_letter(FACTS), locale.setlocale(locale.LC_ALL)
     monkeypatch.setenv("LC_ALL", "C")
     locale.setlocale(locale.LC_ALL, "C")
-    assert credential_signed_letter(FACTS) == plain
+    try:
+        assert credential_signed_letter(FACTS) == plain
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
 
 
 def test_a_letter_is_seven_bit_with_short_lines_and_crlf_alone() -> None:

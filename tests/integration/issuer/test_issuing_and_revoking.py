@@ -21,7 +21,7 @@ def verified(document: dict, did_document: dict) -> bool:
     proofs = dataintegrity.parse_proofs(document)
     return all(
         ed25519.check_signature(
-            multikey.decode_public_key(keys[proof.verification_method]),
+            multikey.decode_public_key(keys[proof.verification_method]).data,
             SUITES[proof.cryptosuite].hash_data(proof.document, proof.config),
             proof.signature,
         )

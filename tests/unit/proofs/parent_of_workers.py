@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -22,4 +23,6 @@ async def main(poison: JsonObject) -> None:
 
 
 if __name__ == "__main__":
+    # Tests that were started in the background hand on that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(main({"nquads": Path(sys.argv[1]).read_text("utf-8")}))
