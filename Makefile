@@ -12,7 +12,7 @@ ARGS ?=
 PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
-.PHONY: help demo serve kafka kafka-stop test check bench lock generate clean
+.PHONY: help fuzz demo serve kafka kafka-stop test check bench lock generate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,9 @@ check: $(VENV)/.dev ## Lint, types, import contracts, generated files, file and 
 
 bench: $(VENV)/.dev ## Measure credentials per second and CPU by stage; write docs/PERFORMANCE.md
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: $(VENV)/.dev ## Try every small change of signed credentials, millions; ARGS="eddsa-jcs-2022" takes one suite
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 generate: $(VENV)/.dev ## Write docs/EVENTS.md, docs/SETTINGS.md, the JSON Schemas and OpenAPI files anew
 	@$(BIN)/python -m services.generate

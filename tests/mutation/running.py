@@ -1,0 +1,62 @@
+"""Runs mutants: a sample by a fixed seed, or all; and tells what was accepted that was never issued."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from shared.proofs.suites import SUITES
+from tests.mutation.targets import TOKENS, Target, proved, tokens
+
+SEED = 20_260_301
+
+TARGETS: dict[str, Callable[[], Sequence[Target]]] = {
+    **{name: lambda name=name: proved(name) for name in SUITES},  # type: ignore[misc]
+    **{
+        f"{form.value} {kind.value}": lambda form=form, kind=kind: tokens(form, kind)  # type: ignore[misc]
+        for form, kind in TOKENS
+    },
+}
+"""By suite or form of token: its twenty signed shapes."""
+
+
+@dataclass
+class Report:
+    """What became of some mutants; `forged` names those that were accepted and are not what was issued."""
+
+    tried: int = 0
+    accepted: int = 0
+    forged: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.tried} mutants, {self.accepted} accepted as what was issued, {len(self.forged)} forged"
+
+
+def run(targets: Iterable[tuple[Target, Iterable[int]]]) -> Report:
+    """Give the verifier each of the numbered mutants."""
+    report = Report()
+    for target, numbers in targets:
+        for number in numbers:
+            report.tried += 1
+            mutant = target.mutants[number]
+            found = target.accepted(mutant)
+            if found is None:
+                continue
+            report.accepted += 1
+            if not target.same(mutant, found):
+                report.forged.append(f"{target.name}, mutant {number}")
+    return report
+
+
+def sample(targets: Sequence[Target], wanted: int) -> list[tuple[Target, list[int]]]:
+    """About `wanted` mutants, spread evenly: half of those of the structure, where a document has any."""
+    chance = random.Random(SEED)  # noqa: S311
+    chosen = []
+    for target in targets:
+        count = wanted // len(targets)
+        structure = target.mutants.structural_count
+        first = chance.sample(range(structure), min(structure, count // 2))
+        rest = chance.sample(range(structure, len(target.mutants)), count - len(first))
+        chosen.append((target, first + rest))
+    return chosen
