@@ -14,6 +14,7 @@ import typer
 from services.cli import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
+    bake,
     dead_letters,
     demo,
     issuers,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("verify")(verify.verify)
+app.command("bake")(bake.bake)
 app.command("replay")(replay.replay)
 app.command("settings")(settings.settings)
 app.add_typer(issuers.app, name="issuers")

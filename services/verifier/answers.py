@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.verifier.facts import Recognition
+from services.verifier.presentation_rules import PresentationVerdict
 from services.verifier.verdict import Check, StatusSaid, Verdict
 from shared.proofs.standard_codes import STANDARD_CODES
 
@@ -31,6 +32,23 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "statuses": [_status(said) for said in verdict.statuses],
         "recognitions": [_recognition(recognition) for recognition in recognitions],
     }
+
+
+def presentation_json(verdict: PresentationVerdict) -> dict[str, Any]:
+    """A verdict on a presentation, with one on each of its credentials."""
+    return {
+        "verdict": verdict.result.value,
+        "sentence": verdict.sentence,
+        "at": stamp(verdict.at),
+        "holder": verdict.holder,
+        "checks": [check_json(check) for check in verdict.checks],
+        "credentials": [verdict_json(credential) for credential in verdict.credentials],
+    }
+
+
+def answer_json(verdict: Verdict | PresentationVerdict) -> dict[str, Any]:
+    """A verdict of either kind."""
+    return verdict_json(verdict) if isinstance(verdict, Verdict) else presentation_json(verdict)
 
 
 def check_json(check: Check) -> dict[str, Any]:

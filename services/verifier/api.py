@@ -5,101 +5,32 @@ Both are open to anyone. What was sent for verification is neither kept nor logg
 
 from __future__ import annotations
 
-import json
-from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from services.verifier import handlers
-from services.verifier.answers import verdict_json
+from services.verifier.answers import answer_json
+from services.verifier.api_answers import PresentationAnswer, VerdictAnswer
+from services.verifier.api_texts import CHALLENGE, DOMAIN, EXAMPLE, EXPECTED_CHARS_MAX, TOO_OFTEN
+from services.verifier.examine import Expected
 from services.verifier.handlers import Verify
+from services.verifier.opening import INPUT_BYTES_MAX, MEDIA_TYPES
 from services.verifier.store import ListRow
-from services.verifier.verdict import CHECKS
 from shared import clock
 from shared.database import Database
 from shared.http import client_of
 from shared.limits import RateLimit
 from shared.media_types import preferred
-from shared.proofs.strictjson import DOCUMENT_BYTES_MAX
 from shared.public_route import PublicRoute
 
 # Plain JSON unless another is asked for by name: clients that parse by media type, the W3C conformance suite
 # among them, do not take `application/vc` for JSON.
 LIST_TYPES = ("application/json", "application/ld+json", "application/vc", "application/vc+ld+json")
-BODY_BYTES_MAX = {"/verify": DOCUMENT_BYTES_MAX}
+BODY_BYTES_MAX = {"/verify": INPUT_BYTES_MAX}
 MAX_AGE_DEFAULT_S = 300
 MAX_AGE_S_MAX = 86_400
-
-EXAMPLE: dict[str, Any] = json.loads(
-    resources.files("services.verifier").joinpath("example_credential.json").read_bytes()
-)
-
-
-class CheckAnswer(BaseModel):
-    """One question that was asked of the credential."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(description=f"One of, always all and in this order: {', '.join(CHECKS)}.")
-    outcome: Literal["passed", "failed", "unknown", "skipped"] = Field(
-        description="`unknown`: this verifier cannot tell. `skipped`: an earlier failure left nothing to ask."
-    )
-    code: str | None = Field(
-        description="For programs: the name that the standards give the error (such as"
-        " `PROOF_VERIFICATION_ERROR`), or ours (such as `EXPIRED`). Null unless failed or unknown."
-    )
-    type: str | None = Field(
-        description="The problem type (a URL) that a standard gives the error: Data Integrity 1.0, VC Data"
-        " Model 2.0, Bitstring Status List 1.0. Null where none does."
-    )
-    sentence: str = Field(description="For people.")
-
-
-class StatusAnswer(BaseModel):
-    """What one status list says (Bitstring Status List 1.0, validate algorithm)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    purpose: str = Field(description="`revocation`, `suspension`, `refresh` or `message`.")
-    status: int = Field(description="The credential's value in the list.")
-    valid: bool = Field(description="Whether that value is 0.")
-    message: str | None = Field(description="The issuer's own words for the value: not ours, and unchecked.")
-
-
-class RecognitionAnswer(BaseModel):
-    """What the registry of recognised issuers says of this one."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(description="The name under which it is recognised.")
-    since: str = Field(description="Since when (UTC, milliseconds).")
-    source: str = Field(description="Who says so: this installation, or the operator of a registry.")
-
-
-class VerdictAnswer(BaseModel):
-    """The verdict on a credential."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    verdict: Literal["valid", "invalid", "unknown"] = Field(
-        description="`invalid` if any check but the last failed; `valid` only if all but the last passed;"
-        " else `unknown`. `issuer recognised` stands beside the verdict and does not decide it."
-    )
-    sentence: str = Field(description="The verdict in a sentence, with the first reason for it.")
-    at: str = Field(description="The moment for which the verdict holds (UTC, milliseconds).")
-    issuer: str | None = Field(
-        description="The issuer's identifier as the credential has it; not yet proved."
-    )
-    checks: list[CheckAnswer] = Field(description="Every check, in the order in which they were made.")
-    statuses: list[StatusAnswer] = Field(
-        description="What the status lists say that are the issuer's word today; empty where none is at hand."
-    )
-    recognitions: list[RecognitionAnswer] = Field(
-        description="Who recognises the issuer; empty for a stranger, and where it is not proved who issued."
-    )
 
 
 def routes(verify: Verify, limit: RateLimit) -> APIRouter:
@@ -109,22 +40,28 @@ def routes(verify: Verify, limit: RateLimit) -> APIRouter:
     @router.post(
         "/verify",
         summary="Is this credential good?",
-        response_model=VerdictAnswer,
+        response_model=VerdictAnswer | PresentationAnswer,
         openapi_extra={"requestBody": _body()},
         responses={
-            413: {"description": f"More than {DOCUMENT_BYTES_MAX} bytes."},
-            429: {"description": "This client address asks too often; Retry-After says when to ask again."},
+            413: {"description": f"More than {INPUT_BYTES_MAX} bytes."},
+            429: {"description": TOO_OFTEN},
         },
     )
-    async def verify_credential(request: Request) -> dict[str, Any]:
-        """Verifies an Open Badge 3.0, or any credential of the W3C data model 2.0 with Data Integrity proofs.
+    async def verify_credential(
+        request: Request,
+        domain: Annotated[str | None, Query(max_length=EXPECTED_CHARS_MAX, description=DOMAIN)] = None,
+        challenge: Annotated[str | None, Query(max_length=EXPECTED_CHARS_MAX, description=CHALLENGE)] = None,
+    ) -> dict[str, Any]:
+        """Verifies an Open Badge 3.0, any credential of the W3C data model 2.0, or a presentation of some.
 
-        The body is the credential as it is, or `{"verifiableCredential": …}`. The answer is 200 with a
-        verdict for any bytes at all: what cannot be read is `invalid`.
+        The body is the credential or the presentation as it is: JSON with Data Integrity proofs, a token
+        (`vc+jwt`, `vp+jwt`, or the form of Open Badges), or a baked PNG or SVG; JSON may also be wrapped as
+        `{"verifiableCredential": …}` or `{"verifiablePresentation": …}`. Its bytes say which of these it is.
+        The answer is 200 with a verdict for any bytes at all: what cannot be read is `invalid`.
         """
         limit.spend(client_of(request))
-        verdict = await verify(await request.body(), clock.now())
-        return verdict_json(verdict)
+        verdict = await verify(await request.body(), clock.now(), Expected(domain, challenge))
+        return answer_json(verdict)
 
     return router
 
@@ -188,7 +125,6 @@ def _body() -> dict[str, Any]:
         "bare": {"summary": "The credential as it is", "value": EXAMPLE},
         "wrapped": {"summary": "In an envelope", "value": {"verifiableCredential": EXAMPLE}},
     }
-    return {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}, "examples": examples}},
-    }
+    content: dict[str, Any] = {name: {} for name in MEDIA_TYPES}
+    content["application/json"] = {"schema": {"type": "object"}, "examples": examples}
+    return {"required": True, "content": content}

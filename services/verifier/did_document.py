@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.verifier.facts import KeyFacts
-from services.verifier.reading import many
+from services.verifier.several import many
 from services.verifier.sources import Method
 from shared.errors import Invalid
 from shared.proofs import datetimes, jwk, multikey, strictjson

@@ -45,7 +45,10 @@ def document_checks(document: DocumentFacts, at: datetime) -> list[Check]:
 
 
 def _parsed(document: DocumentFacts, _: datetime) -> Objection | str:
-    return document.unreadable or "It is a well-formed credential."
+    return (
+        document.unreadable
+        or f"It is a well-formed {'presentation' if document.presented else 'credential'}."
+    )
 
 
 def _contexts(document: DocumentFacts, _: datetime) -> Objection | str:
@@ -61,7 +64,7 @@ def _proof(document: DocumentFacts, at: datetime) -> Objection | str:
     for proof in document.proofs:
         if proof.signature is not None and proof.signature.outcome is Outcome.FAILED:
             return proof.signature
-    deciding = _deciding(document.proofs, document.issuer, at)
+    deciding = _deciding(document.proofs, document, at)
     if deciding.signature is not None:
         return deciding.signature
     unread = sum(proof.signature is not None for proof in document.proofs)
@@ -72,8 +75,9 @@ def _proof(document: DocumentFacts, at: datetime) -> Objection | str:
 def _key(document: DocumentFacts, at: datetime) -> Objection | str:
     if isinstance(document.proofs, Objection):
         return document.proofs
-    deciding = _deciding(document.proofs, document.issuer, at)
-    return _key_objection(deciding, document.issuer, at) or "The signing key belongs to the issuer."
+    deciding = _deciding(document.proofs, document, at)
+    amiss = _key_objection(deciding, document, at)
+    return amiss or f"The signing key belongs to the {_signer(document)}."
 
 
 def _in_force(document: DocumentFacts, at: datetime) -> Objection | str:
@@ -109,39 +113,43 @@ _OF_A_DOCUMENT: Mapping[str, Callable[[DocumentFacts, datetime], Objection | str
 def _moments(document: DocumentFacts, at: datetime, member: str) -> tuple[datetime | None, ...]:
     if isinstance(document.proofs, Objection):
         return ()
-    return (getattr(_deciding(document.proofs, document.issuer, at), member),)
+    return (getattr(_deciding(document.proofs, document, at), member),)
 
 
-def _deciding(proofs: tuple[ProofFacts, ...], issuer: str, at: datetime) -> ProofFacts:
+def _deciding(proofs: tuple[ProofFacts, ...], document: DocumentFacts, at: datetime) -> ProofFacts:
     """The proof that speaks for the issuer: one that satisfies, or else the nearest to it."""
-    by_issuer = [proof for proof in proofs if _did(proof.verification_method) == issuer]
+    by_issuer = [proof for proof in proofs if _did(proof.verification_method) == document.issuer]
     for proof in by_issuer:
-        if proof.signature is None and _key_objection(proof, issuer, at) is None:
+        if proof.signature is None and _key_objection(proof, document, at) is None:
             return proof
     return (by_issuer or proofs)[0]
 
 
-def _key_objection(proof: ProofFacts, issuer: str, at: datetime) -> Objection | None:
+def _key_objection(proof: ProofFacts, document: DocumentFacts, at: datetime) -> Objection | None:
     """Data Integrity 1.0 §4.1 and VC Data Model 2.0 §4.12: the issuer's own key, meant for assertions.
 
     Somebody else's identifier is refused before anyone looks it up: no key of theirs could be the issuer's.
     """
-    key = proof.key
+    key, issuer, signer = proof.key, document.issuer, _signer(document)
     if _did(proof.verification_method) != issuer or (key is not None and key.controller != issuer):
-        sentence = "It was signed with a key that does not belong to the issuer it names."
+        sentence = f"It was signed with a key that does not belong to the {signer} it names."
         return Objection(Outcome.FAILED, KEY_NOT_OF_ISSUER, sentence)
     if key is None:
         return proof.signature
-    if not key.asserts:
-        sentence = "The issuer does not use this key for making credentials."
+    if not (key.authenticates if document.presented else key.asserts):
+        sentence = f"The {signer} does not use this key for this."
         return Objection(Outcome.FAILED, INVALID_RELATIONSHIP, sentence)
     if key.valid_from is not None and (proof.created or at) < key.valid_from - CLOCK_SKEW:
-        sentence = "It claims to be signed before the issuer had this key."
+        sentence = f"It claims to be signed before the {signer} had this key."
         return Objection(Outcome.FAILED, INVALID_METHOD, sentence)
     if key.ends_at is not None and at >= key.ends_at:
-        sentence = f"The issuer has withdrawn the signing key on {told(key.ends_at)}."
+        sentence = f"The {signer} has withdrawn the signing key on {told(key.ends_at)}."
         return Objection(Outcome.FAILED, INVALID_METHOD, sentence)
     return None
+
+
+def _signer(document: DocumentFacts) -> str:
+    return "holder" if document.presented else "issuer"
 
 
 def _did(verification_method: str) -> str:

@@ -1,21 +1,40 @@
-"""Examines a credential: bytes in, facts out. The one way for HTTP, the command line and the demo alike.
+"""Examines what was handed in: bytes in, facts out. The one way for HTTP, the command line and the demo
+alike.
 
-Everything that may wait is here and in the sources behind it; what the facts mean is decided by domain.py.
+Everything that may wait is here and in the sources behind it; what the facts mean is decided by domain.py and
+presentation_rules.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from services.verifier.facts import DocumentFacts, Facts, Objection
 from services.verifier.lists import ListReader, entries, status_facts
-from services.verifier.reading import parse, read
+from services.verifier.objections import failed
+from services.verifier.opening import opened
+from services.verifier.presentation_rules import PresentationFacts
+from services.verifier.presentation_shape import credentials_of, is_presentation
+from services.verifier.reading import PRESENTATION, Reading, read
 from services.verifier.signed import document_facts
 from services.verifier.sources import Sources
+from shared.errors import Invalid
+from shared.proofs import vc_jwt
 from shared.proofs.strictjson import JsonValue
+from shared.proofs.vc_jwt import Form
 from shared.proofs.workers import CanonicalWorkers
 
-WRAPPER = "verifiableCredential"
+CREDENTIAL_WRAPPER = "verifiableCredential"
+PRESENTATION_WRAPPER = "verifiablePresentation"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """For whom and for which request a presentation has to have been made; None where nobody asked."""
+
+    domain: str | None = None
+    challenge: str | None = None
 
 
 class Examiner:
@@ -25,16 +44,34 @@ class Examiner:
         self._workers = workers
         self._lists = ListReader(workers)
 
-    async def examine(self, data: bytes, sources: Sources) -> Facts:
-        """Gather the facts about a credential, given bare or as `{"verifiableCredential": …}`.
+    async def examine(
+        self, data: bytes, sources: Sources, expected: Expected | None = None
+    ) -> Facts | PresentationFacts:
+        """Gather the facts about a credential or a presentation, as `opening` and `examine_value` take them.
 
         Whatever `data` holds, there are facts about it. Raises Unavailable if the workers or the sources are
         away.
         """
-        value = parse(data)
+        value = opened(data)
         if isinstance(value, Objection):
             return Facts(DocumentFacts(unreadable=value))
-        reading = await read(_unwrapped(value), self._workers)
+        return await self.examine_value(value, sources, expected or Expected())
+
+    async def examine_value(
+        self, value: JsonValue, sources: Sources, expected: Expected
+    ) -> Facts | PresentationFacts:
+        """As `examine`, of a JSON value: bare, or wrapped as `verifiableCredential` or `…Presentation`."""
+        if isinstance(value, dict) and len(value) == 1:
+            if PRESENTATION_WRAPPER in value:
+                return await self.presentation(value[PRESENTATION_WRAPPER], sources, expected)
+            value = value.get(CREDENTIAL_WRAPPER, value)
+        if is_presentation(value) or _is_presented_token(value):
+            return await self.presentation(value, sources, expected)
+        return await self.credential(value, sources)
+
+    async def credential(self, value: JsonValue, sources: Sources) -> Facts:
+        """The facts about a credential: a document, an envelope, or a token."""
+        reading = await read(value, self._workers)
         document = await document_facts(reading, sources)
         found = entries(reading.document)
         return Facts(
@@ -45,8 +82,36 @@ class Examiner:
             registry=await sources.registry(document.issuer),
         )
 
+    async def presentation(self, value: JsonValue, sources: Sources, expected: Expected) -> PresentationFacts:
+        """The facts about a presentation and each of its credentials, which share what may be fetched."""
+        reading = await read(value, self._workers, PRESENTATION)
+        return PresentationFacts(
+            document=await document_facts(reading, sources),
+            audience=_audience(reading, expected),
+            credentials=tuple(
+                [await self.credential(each, sources) for each in credentials_of(reading.document)]
+            ),
+        )
 
-def _unwrapped(value: JsonValue) -> JsonValue:
-    if isinstance(value, dict) and value.keys() == {WRAPPER}:
-        return value[WRAPPER]
-    return value
+
+def _audience(reading: Reading, expected: Expected) -> Objection | str | None:
+    """Data Integrity 1.0 §4.4: every proof has to be for this domain and this challenge."""
+    if expected == Expected():
+        return "Nobody said for whom and for which request it had to be made."
+    if isinstance(reading.proofs, Objection):
+        return reading.proofs
+    for proof in reading.proofs:
+        if expected.domain is not None and expected.domain not in proof.domains:
+            return failed("proof-domain", "It was made for another recipient.")
+        if expected.challenge is not None and expected.challenge != proof.challenge:
+            return failed("proof-challenge", "It does not answer the challenge that was set.")
+    return None
+
+
+def _is_presented_token(value: JsonValue) -> bool:
+    """Whether `value` is a token, bare or in its envelope, that calls itself a presentation."""
+    try:
+        token = value if isinstance(value, str) else vc_jwt.enveloped(value)
+        return token is not None and vc_jwt.read(token).form is Form.PRESENTATION
+    except Invalid:
+        return False

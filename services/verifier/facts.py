@@ -66,7 +66,8 @@ class DocumentFacts:
     """A signed document: the credential itself, or the list credential that tells its status.
 
     `unreadable` and `contexts` are None where nothing speaks against it; `proofs` is one Objection where no
-    proof could be read. Without an `issuer` nothing else of the document is known.
+    proof could be read. Without an `issuer` nothing else of the document is known. A presentation is
+    `presented` by its holder, who stands for its issuer and whose key has to be one for authentication.
     """
 
     unreadable: Objection | None = None
@@ -75,6 +76,7 @@ class DocumentFacts:
     issuer: str = ""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    presented: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from prometheus_client import Counter
 
 from services.verifier import projections, recognised_store, store
 from services.verifier.domain import judge
-from services.verifier.examine import Examiner
+from services.verifier.examine import Examiner, Expected
 from services.verifier.facts import KeyFacts, Objection, Recognition, Registry
 from services.verifier.fetching import Errand, Fetcher
 from services.verifier.objections import unknown
+from services.verifier.presentation_rules import PresentationVerdict, judge_either, judge_presentation
 from services.verifier.sources import FoundList, Method, Sources
 from services.verifier.store import ListRow
 from services.verifier.verdict import Verdict
@@ -28,6 +29,7 @@ from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Recorded, Session
 from shared.proofs import multikey
+from shared.proofs.strictjson import JsonValue
 from shared.telemetry import END_TO_END_SECONDS
 
 LIST_PATH = "/status/"
@@ -97,9 +99,24 @@ class Verify:
         self._examiner = examiner
         self._sources = sources
 
-    async def __call__(self, data: bytes, at: datetime) -> Verdict:
-        """Return the verdict on the credential in `data` at the moment `at`; see Examiner.examine."""
-        verdict = judge(await self._examiner.examine(data, self._sources()), at)
+    async def __call__(
+        self, data: bytes, at: datetime, expected: Expected | None = None
+    ) -> Verdict | PresentationVerdict:
+        """Return the verdict on what is in `data` at the moment `at`; see Examiner.examine."""
+        verdict = judge_either(await self._examiner.examine(data, self._sources(), expected), at)
+        VERIFICATIONS.labels(verdict.result.value).inc()
+        return verdict
+
+    async def credential(self, value: JsonValue, at: datetime) -> Verdict:
+        """Return the verdict on a credential, whatever `value` calls itself."""
+        verdict = judge(await self._examiner.credential(value, self._sources()), at)
+        VERIFICATIONS.labels(verdict.result.value).inc()
+        return verdict
+
+    async def presentation(self, value: JsonValue, at: datetime, expected: Expected) -> PresentationVerdict:
+        """Return the verdict on a presentation, whatever `value` calls itself."""
+        facts = await self._examiner.presentation(value, self._sources(), expected)
+        verdict = judge_presentation(facts, at)
         VERIFICATIONS.labels(verdict.result.value).inc()
         return verdict
 

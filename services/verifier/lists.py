@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 
 from services.verifier.facts import ListFacts, Objection, Outcome, StatusFacts
 from services.verifier.objections import failed, objection, unknown
-from services.verifier.reading import Reading, many, parse, read
+from services.verifier.opening import opened
+from services.verifier.reading import Reading, read
+from services.verifier.several import many
 from services.verifier.signed import document_facts
 from services.verifier.sources import FoundList, Sources
 from shared.errors import Invalid
@@ -72,7 +74,7 @@ class ListReader:
         if cached is not None:
             self._cache.move_to_end(found.digest)
             return cached
-        value = parse(found.data)
+        value = opened(found.data)
         if isinstance(value, Objection):
             return ListReading(Reading({}, unreadable=value), (), value)
         fresh = _list_reading(await read(value, self._workers))

@@ -12,7 +12,9 @@ from shared.proofs.standard_codes import standard_code
 
 REASONS_MAX = 5
 
-_CANNOT_TELL = frozenset({"context-unknown", "canonicalisation-limit", "proof-unsupported"})
+_CANNOT_TELL = frozenset(
+    {"context-unknown", "canonicalisation-limit", "proof-unsupported", "token-unsupported"}
+)
 
 
 def code_of(code: str) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.verifier.did_document import read_did_document
-from services.verifier.domain import judge
-from services.verifier.examine import Examiner
+from services.verifier.examine import Examiner, Expected
 from services.verifier.facts import Objection
 from services.verifier.objections import unknown
+from services.verifier.presentation_rules import PresentationVerdict, judge_either
 from services.verifier.sources import FoundList, Method
 from services.verifier.verdict import Result, Verdict
 from shared.proofs.workers import CanonicalWorkers
@@ -45,13 +45,18 @@ class Given:
 
 
 async def verify_file(
-    credential: bytes, *, status_list: bytes | None, did_document: bytes | None, at: datetime
-) -> Verdict:
-    """Return the verdict on the bytes of a credential at the moment `at`.
+    content: bytes,
+    *,
+    status_list: bytes | None,
+    did_document: bytes | None,
+    at: datetime,
+    expected: Expected | None = None,
+) -> Verdict | PresentationVerdict:
+    """Return the verdict on the bytes of a file at the moment `at`; see Examiner.examine.
 
     Raises Invalid('did-document-malformed') for a DID document that is none, and Unavailable if no worker
     process can be started.
     """
     sources = Given(status_list, did_document)
     async with CanonicalWorkers(1) as workers:
-        return judge(await Examiner(workers).examine(credential, sources), at)
+        return judge_either(await Examiner(workers).examine(content, sources, expected), at)

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.verifier import handlers
+from fastapi import APIRouter
+
+from services.verifier import handlers, vcalm
 from services.verifier.api import BODY_BYTES_MAX, public_routes, routes
 from services.verifier.examine import Examiner
 from services.verifier.fetching import LIMITS, Fetcher
 from services.verifier.handlers import Kept, Verify
 from services.verifier.settings import VerifierSettings
+from services.verifier.vcalm import vcalm_routes
 from shared.access import api_key_subscription
 from shared.bus.consumer import Subscription
 from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished
@@ -48,12 +51,19 @@ async def build(settings: VerifierSettings, outbound: OutboundClient | None = No
         name=NAME,
         database=database,
         migrations=MIGRATIONS,
-        api=routes(verify, limit),
+        api=_routes(verify, limit),
         public=public_routes(database),
         subscriptions=LANES,
         resources=(workers, _closing(outbound)),
-        body_bytes_max=BODY_BYTES_MAX,
+        body_bytes_max=BODY_BYTES_MAX | vcalm.BODY_BYTES_MAX,
     )
+
+
+def _routes(verify: Verify, limit: RateLimit) -> APIRouter:
+    router = APIRouter()
+    router.include_router(routes(verify, limit))
+    router.include_router(vcalm_routes(verify, limit))
+    return router
 
 
 @asynccontextmanager

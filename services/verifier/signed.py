@@ -11,32 +11,31 @@ from datetime import datetime
 
 from services.verifier.facts import DocumentFacts, KeyFacts, Objection, ProofFacts
 from services.verifier.objections import failed, objection, unknown
-from services.verifier.reading import Reading, ReadProof
+from services.verifier.reading import PRESENTATION, Reading, ReadProof
 from services.verifier.sources import Method, Sources
 from shared.errors import Invalid
 from shared.proofs import datetimes, didkey, didweb
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonValue
-from shared.proofs.suites import SUITES
 
 
 async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
     """What was read, together with the keys that its proofs name."""
-    proofs = reading.proofs
-    issuer = reading.document.get("issuer")
-    identifier = issuer.get("id") if isinstance(issuer, dict) else issuer
+    proofs, signer = reading.proofs, reading.signer
     if not isinstance(proofs, Objection):
-        found = [await _proof_facts(proof, identifier, sources) for proof in proofs]
+        found = [await _proof_facts(proof, signer, sources) for proof in proofs]
     return DocumentFacts(
         unreadable=reading.unreadable,
         contexts=reading.contexts,
         proofs=proofs if isinstance(proofs, Objection) else tuple(found),
-        issuer=identifier if isinstance(identifier, str) else "",
+        issuer=signer,
         valid_from=_moment(reading.document.get("validFrom")),
         valid_until=_moment(reading.document.get("validUntil")),
+        presented=reading.kind is PRESENTATION,
     )
 
 
-async def find_method(verification_method: str, signer: JsonValue, sources: Sources) -> Method | Objection:
+async def find_method(verification_method: str, signer: str, sources: Sources) -> Method | Objection:
     """The verification method of this DID URL, or why there is none.
 
     Nobody but the `signer` that the document names is looked up: no other key could speak for it.
@@ -61,25 +60,45 @@ async def find_method(verification_method: str, signer: JsonValue, sources: Sour
     return next((method for method in methods if method.id == verification_method), unlisted)
 
 
-async def _proof_facts(read: ReadProof, issuer: JsonValue, sources: Sources) -> ProofFacts:
-    proof = read.proof
-    found = await find_method(proof.verification_method, issuer, sources)
+async def _proof_facts(read: ReadProof, signer: str, sources: Sources) -> ProofFacts:
+    if read.verification_method is None:
+        found = await _method_of_key(read.key, signer, sources)
+    else:
+        found = await find_method(read.verification_method, signer, sources)
     return ProofFacts(
-        verification_method=proof.verification_method,
-        created=_moment(proof.created),
-        expires=_moment(proof.expires),
+        verification_method=found.id if isinstance(found, Method) else read.verification_method or "",
+        created=read.created,
+        expires=read.expires,
         key=found.facts if isinstance(found, Method) else None,
         signature=_signature_objection(read, found),
     )
 
 
+async def _method_of_key(key: PublicKey | None, signer: str, sources: Sources) -> Method | Objection:
+    """The method of a key that the signature brings along: it counts if the signer has published it."""
+    unlisted = failed("key-malformed", "It was signed with a key that its issuer has not published.")
+    try:
+        if didkey.is_did_key(signer):
+            method_id = didkey.verification_method_id(signer)
+            own = didkey.public_key(signer) == key
+            facts = KeyFacts(signer, authenticates=True)
+            return Method(method_id, didkey.public_key(signer), facts) if own else unlisted
+        if didweb.is_did_web(signer):
+            didweb.document_url(signer)
+    except Invalid as refusal:
+        return objection(refusal)
+    methods = await sources.methods(signer, signer)
+    if isinstance(methods, Objection):
+        return methods
+    return next((method for method in methods if method.public_key == key), unlisted)
+
+
 def _signature_objection(read: ReadProof, found: Method | Objection) -> Objection | None:
-    if isinstance(read.hash_data, Objection):
-        return read.hash_data
+    if isinstance(read.check, Objection):
+        return read.check
     if isinstance(found, Objection):
         return found
-    suite = SUITES[read.proof.cryptosuite]
-    if suite.check_signature(found.public_key, read.hash_data, read.proof.signature):
+    if read.check(found.public_key):
         return None
     message = "The signature does not match: it was altered after it was signed, or signed with another key."
     return failed("proof-wrong", message)

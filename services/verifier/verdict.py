@@ -72,13 +72,19 @@ class Verdict:
 
 def unless_baseless(checks: list[Check], name: str, check: Callable[[], Objection | str]) -> Check:
     """Ask, unless a foundation has failed. The answer is an Objection, or the sentence of a passed check."""
-    fallen = next((c for c in checks if c.name in FOUNDATIONS and c.outcome is Outcome.FAILED), None)
+    fallen = next((c for c in checks if _is_fallen(c)), None)
     if fallen is not None:
-        return Check(name, Outcome.SKIPPED, None, f"Not checked, because “{fallen.name}” failed.")
+        return Check(name, Outcome.SKIPPED, None, f"Not checked, because “{fallen.name}” did not pass.")
     answer = check()
     if isinstance(answer, Objection):
         return Check(name, answer.outcome, answer.code, answer.sentence)
     return Check(name, Outcome.PASSED, None, answer)
+
+
+def _is_fallen(check: Check) -> bool:
+    """A foundation that failed; or a document that cannot be read here, of which nothing else is known."""
+    unread = check.name == PARSED and check.outcome is Outcome.UNKNOWN
+    return unread or (check.name in FOUNDATIONS and check.outcome is Outcome.FAILED)
 
 
 def told(moment: datetime) -> str:

@@ -132,7 +132,11 @@ def enveloped(document: JsonValue) -> str | None:
     if not isinstance(document, dict):
         return None
     types = document.get("type")
-    named = [name for name in (types if isinstance(types, list) else [types]) if name in _ENVELOPES]
+    named = [
+        name
+        for name in (types if isinstance(types, list) else [types])
+        if isinstance(name, str) and name in _ENVELOPES
+    ]
     if not named:
         return None
     prefix, identifier = _ENVELOPES[str(named[0])], document.get("id")

@@ -174,7 +174,8 @@ def test_every_example_of_a_body_fits_the_schema_of_the_body(pages: list[Page]) 
     checked = 0
     for page in pages:
         for _, _, operation in operations(page.document):
-            for media in operation.get("requestBody", {}).get("content", {}).values():
+            bodies = operation.get("requestBody", {}).get("content", {}).values()
+            for media in filter(None, bodies):  # Of a picture or a token the page says no more than its type.
                 examples = [each["value"] for each in media.get("examples", {}).values()]
                 examples += [media["example"]] if "example" in media else []
                 assert examples, f"{operation['operationId']} has no example"

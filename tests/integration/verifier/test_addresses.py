@@ -7,10 +7,10 @@ import json
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.verifier.api import EXAMPLE
+from services.verifier.api_texts import EXAMPLE
+from services.verifier.opening import INPUT_BYTES_MAX
 from services.verifier.settings import VerifierSettings
 from shared.app import application
-from shared.proofs.strictjson import DOCUMENT_BYTES_MAX
 from shared.service import Running
 from tests.integration.verifier.conftest import SETTLE_WAIT_S, Log, check, published_list, verify
 from tests.unit.verifier.credentials import INDEX, ISSUER, LIST_ID
@@ -114,8 +114,8 @@ async def test_the_body_is_read_whatever_it_calls_itself(client: AsyncClient) ->
 
 
 async def test_a_body_of_the_greatest_size_is_judged_and_a_larger_one_refused(client: AsyncClient) -> None:
-    greatest = b'"' + b"a" * (DOCUMENT_BYTES_MAX - 2) + b'"'
-    assert check(await verify(client, greatest), "parsed")["code"] == "MALFORMED_VALUE_ERROR"
+    greatest = b'"' + b"a" * (INPUT_BYTES_MAX - 2) + b'"'
+    assert check(await verify(client, greatest), "parsed")["code"] == "PARSING_ERROR"
     answer = await client.post("/verifier/verify", content=greatest + b" ")
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"

@@ -41,6 +41,8 @@ OPEN_TO_ALL = {
     "GET /credentials/{credential_id}",
     "GET /status/{list_id}",
     "POST /verifier/verify",
+    "POST /verifier/credentials/verify",
+    "POST /verifier/presentations/verify",
 }
 """Public documents, and the verifier. Everything else needs a key: a new operation is not in this list."""
 
@@ -107,6 +109,8 @@ def bodies(world: PeopledWorld) -> dict[str, Any]:
         "POST /issuer/credentials/{credential_id}/revoke": {"reason": "misconduct"},
         "POST /notifier/subscriptions": {"url": world.partner.url, "events": ["credential.revoked"]},
         "POST /verifier/verify": {},
+        "POST /verifier/credentials/verify": {},
+        "POST /verifier/presentations/verify": {},
     }
 
 
@@ -174,6 +178,8 @@ async def furnish(world: PeopledWorld, tenant: Tenant) -> None:
         "learner_id": learner_id,
         "reference": "theirs",
         "email": None,
+        "domain": None,
+        "challenge": None,
         "credential_id": credential["credential_id"],
         "list_id": credential["status_list_url"].rpartition("/")[2],
         "subscription_id": str(told["subscription_id"]),
@@ -191,6 +197,8 @@ def ids_of_nobody() -> dict[str, str | None]:
         "learner_id": UNKNOWN,
         "reference": "nobody",
         "email": None,
+        "domain": None,
+        "challenge": None,
         "credential_id": UNKNOWN,
         "list_id": UNKNOWN,
         "subscription_id": UNKNOWN,

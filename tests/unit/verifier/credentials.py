@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.proofs import dataintegrity, didkey, multikey
+from shared.proofs import dataintegrity, didkey, jws, multikey, vc_jwt
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
 from shared.proofs.public_keys import PublicKey
@@ -59,6 +59,25 @@ class Signer:
             hashed = SUITES[cryptosuite].hash_data(dataintegrity.unsecured(document), config)
             document = dataintegrity.with_proof(document, config, self._key.sign(hashed))
         return document
+
+    def present(self, *credentials: Any, document: dict[str, Any] | None = None, **options: Any) -> Any:
+        """A presentation of `credentials` by this holder; `document` holds further or other members."""
+        plain: dict[str, Any] = {
+            "@context": [CREDENTIALS_V2],
+            "id": "urn:uuid:00000000-0000-4000-8000-0000000000aa",
+            "type": ["VerifiablePresentation"],
+            "holder": self.did,
+            "verifiableCredential": list(credentials),
+        } | (document or {})
+        present = {name: value for name, value in plain.items() if value is not None}
+        return self.sign(present, **({"proofPurpose": "authentication"} | options))
+
+    def token(
+        self, document: dict[str, Any], form: vc_jwt.Form = vc_jwt.Form.CREDENTIAL, method: str = ""
+    ) -> str:
+        """`document` as a signed token; `method` instead of this signer's own."""
+        signed = vc_jwt.to_sign(document, form, self.public_key, method or self.method)
+        return jws.compact(signed, self._key.sign(signed))
 
 
 ISSUER = Signer(1)
