@@ -17,7 +17,7 @@ from tests.bench.pipeline import by_stage, end_to_end
 PAGE = Path(__file__).parent.parent.parent / "docs" / "PERFORMANCE.md"
 NUMBERS = {"eddsa-rdfc-2022": 400, "eddsa-jcs-2022": 6_000, null_suite.CRYPTOSUITE: 20_000}
 ROUNDS = 3
-PROCESSES = (("assessor", "notifier"), ("issuer", "verifier"))
+PROCESSES = (("assessor", "notifier"), ("issuer-desk", "verifier"), ("issuer-signer",))
 
 
 @dataclass(slots=True)
@@ -54,7 +54,8 @@ def page(figures: dict[str, Figures], where: str) -> str:
         f"Measured on {where}. Shared machines are noisy: compare figures of one run only.\n",
         "## End to end\n",
         "From the first byte of one NDJSON upload over HTTP to the last notification request, on the local"
-        " bus, in two processes (assessor and notifier; issuer and verifier), which share the machine with"
+        " bus, in three processes (assessor and notifier; the issuer's desk and verifier; the signer), which share"
+        " the machine with"
         " PostgreSQL and the uploading client. Letters and webhooks are requested and not sent. `null`"
         " replaces canonicalisation by nothing, to show what everything around it costs; it lives in"
         " `tests/bench` alone.\n",

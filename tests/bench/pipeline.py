@@ -179,13 +179,16 @@ async def end_to_end(suite: str, number: int, processes: Sequence[Sequence[str]]
 
 @asynccontextmanager
 async def _worker(bench: Bench, port: int, names: Sequence[str]) -> AsyncIterator[None]:
+    environment = dict(bench.environment)
+    if "issuer-desk" in names:
+        del environment["SIGNING_DATABASE_URL"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.bench.worker",
         str(port),
         *names,
-        env=os.environ | dict(bench.environment),
+        env=os.environ | environment,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,

@@ -32,11 +32,14 @@ HOST = "127.0.0.1"
 async def services_at_work(
     environment: Mapping[str, str], names: Sequence[str], lanes: Sequence[str] | None = None
 ) -> AsyncIterator[Running]:
-    """Run the services `names` without their loops; of their lanes only `lanes`, if given."""
+    """Run the services `names` without their loops; of their lanes only `lanes`, if given.
+
+    `issuer-desk` and `issuer-signer` are the halves of the issuer.
+    """
     suites = {**SUITES, **null_suite.SUITES}
     built = []
-    for name in names:
-        settings = settings_from(name, environment)
+    for name, half in (each.partition("-")[::2] for each in names):
+        settings = settings_from(name, {**environment, "ISSUER_ONLY": half})
         service = await (build(name, settings, suites=suites) if name == "issuer" else build(name, settings))
         kept = tuple(lane for lane in service.subscriptions if lanes is None or lane.name in lanes)
         built.append(replace(service, loops=(), subscriptions=kept))
