@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _DATE_TIME_STAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([0-9]{2}):([0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
     r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
 )
 
+_TEXTS_KEPT_MAX = 1_024
 
+
+@lru_cache(_TEXTS_KEPT_MAX)  # the credentials of a batch are all of one moment
 def parse(text: str) -> datetime | None:
     """The moment in UTC, or None if `text` is not a dateTimeStamp of the years 1 to 9999.
 
