@@ -154,7 +154,7 @@ async def test_a_zombie_that_comes_back_after_a_pause_is_fenced_and_has_no_secon
     assert await rig.numbers() == [1, 2, 3, 4]
 
 
-async def test_slow_work_is_not_taken_for_death_while_another_member_waits(rig: Rig) -> None:
+async def test_slow_work_is_not_taken_for_death_while_another_member_waits(rig: Rig, kind: Kind) -> None:
     """Two members that fence each other in turns would work for ever and finish nothing."""
     in_hand, go_on = asyncio.Event(), asyncio.Event()
 
@@ -162,7 +162,7 @@ async def test_slow_work_is_not_taken_for_death_while_another_member_waits(rig: 
         in_hand.set()
         await go_on.wait()
 
-    await rig.tell("a", "b")
+    await rig.tell(*(f"x{each}" for each in range(20)))
     async with rig.running(rig.member("slow", prepare=work)):
         await in_hand.wait()
         async with rig.own.connection() as connection:
@@ -177,5 +177,7 @@ async def test_slow_work_is_not_taken_for_death_while_another_member_waits(rig: 
             await until(longer_than_any_lease)
             assert await rig.effects() == []
             go_on.set()
-            await rig.has_effects(2)
-    assert await rig.members() == {"slow"}
+            await rig.has_effects(20)
+    assert await rig.numbers() == list(range(1, 21))
+    if not kind.shares_work:
+        assert await rig.members() == {"slow"}
