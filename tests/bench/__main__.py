@@ -55,8 +55,8 @@ def page(figures: dict[str, Figures], where: str) -> str:
         "## End to end\n",
         "From the first byte of one NDJSON upload over HTTP to the last notification request, on the local"
         " bus, in three processes (assessor and notifier; the issuer's desk and verifier; the signer), which"
-        " share the machine with PostgreSQL and the uploading client. Letters and webhooks are requested and not sent. `null`"
-        " replaces canonicalisation by nothing, to show what everything around it costs; it lives in"
+        " share the machine with PostgreSQL and the uploading client. Letters and webhooks are requested and not"
+        " sent. `null` replaces canonicalisation by nothing, to show what everything around it costs; it lives in"
         " `tests/bench` alone.\n",
         "| suite | credentials | credentials/s: median (min–max) | against eddsa-rdfc-2022 |",
         "|---|---|---|---|",
