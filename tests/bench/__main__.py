@@ -16,6 +16,8 @@ from tests.bench.pipeline import by_stage, end_to_end
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "PERFORMANCE.md"
 NUMBERS = {"eddsa-rdfc-2022": 400, "eddsa-jcs-2022": 6_000, null_suite.CRYPTOSUITE: 20_000}
+NULL_PER_SECOND_MIN = 3_000
+"""The goal: what everything but canonicalisation must manage on 2 cores."""
 ROUNDS = 3
 PROCESSES = (("assessor", "notifier"), ("issuer-desk", "verifier"), ("issuer-signer",))
 
@@ -55,9 +57,9 @@ def page(figures: dict[str, Figures], where: str) -> str:
         "## End to end\n",
         "From the first byte of one NDJSON upload over HTTP to the last notification request, on the local"
         " bus, in three processes (assessor and notifier; the issuer's desk and verifier; the signer), which"
-        " share the machine with PostgreSQL and the uploading client. Letters and webhooks are requested and not"
-        " sent. `null` replaces canonicalisation by nothing, to show what everything around it costs; it lives in"
-        " `tests/bench` alone.\n",
+        " share the machine with PostgreSQL and the uploading client. Letters and webhooks are requested and"
+        " not sent. `null` replaces canonicalisation by nothing, to show what everything around it costs; it"
+        " lives in `tests/bench` alone.\n",
         "| suite | credentials | credentials/s: median (min–max) | against eddsa-rdfc-2022 |",
         "|---|---|---|---|",
     ]
@@ -69,7 +71,10 @@ def page(figures: dict[str, Figures], where: str) -> str:
             f"| {suite} | {found.number:,} | {median:,.0f} ({min(rates):,.0f}–{max(rates):,.0f})"
             f" | {median / base:.1f}× |"
         )
+    best = statistics.median(figures[null_suite.CRYPTOSUITE].per_second)
+    verdict = "reached" if best >= NULL_PER_SECOND_MIN else "not reached"
     lines += [
+        f"\nThe goal of {NULL_PER_SECOND_MIN:,}/s with `null` on 2 cores: {verdict} in this run.",
         "\n## CPU per credential by stage\n",
         "Microseconds of user and system time, each stage alone.\n",
     ]
