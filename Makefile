@@ -44,6 +44,7 @@ bench: $(VENV)/.dev ## Measure credentials per second and CPU by stage; write do
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 fuzz: $(VENV)/.dev ## Try every small change of signed credentials, millions; ARGS="eddsa-jcs-2022" takes one suite
+	@$(BIN)/pytest tests/mutation/test_doors.py --timeout=0 --hypothesis-profile=fuzz
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 generate: $(VENV)/.dev ## Write docs/EVENTS.md, docs/SETTINGS.md, the JSON Schemas and OpenAPI files anew

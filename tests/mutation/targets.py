@@ -177,14 +177,16 @@ def dataset(document: dict[str, Any]) -> str:
 
 
 def texts(value: Any, key: str = "") -> Iterator[str]:
-    """Every string written in a document, contexts aside, as N-Quads spell it; languages have no case."""
+    """Every text that N-Quads must hold of a document; null and empty arrays make one that they never do."""
     if isinstance(value, dict):
         for name, child in value.items():
             if name != "@context":
                 yield from texts(child, name)
     elif isinstance(value, list):
-        for child in value:
+        for child in value or [None]:
             yield from texts(child, key)
+    elif value is None:
+        yield "null"
     elif isinstance(value, str) and key == "@language":
         yield value.lower()
     elif isinstance(value, str):

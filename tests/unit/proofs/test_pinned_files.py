@@ -25,7 +25,9 @@ def test_every_vector_has_the_digest_of_the_manifest_and_none_is_unlisted(vector
         if path.is_file() and path.name not in ("README.md", "manifest.json")
     }
     assert found == listed
-    assert all(kept["source"].startswith("https://") for kept in manifest.values())
+    sources = {folder: kept["source"] for folder, kept in manifest.items()}
+    assert sources.pop("own") == "made by this project"
+    assert all(source.startswith("https://") for source in sources.values())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""Whatever bytes come in, a door lets them in or refuses them, and never breaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.proofs import jwk, multikey
+from shared.proofs.bitstring import Bitstring
+from shared.proofs.public_keys import KeyKind
+from tests.mutation.entry_points import DOORS, knock
+from tests.mutation.targets import TOKENS, proved, tokens
+from tests.signing import ISSUER, P256_ISSUER, KeyPair
+
+SEEDS: dict[str, list[bytes]] = {
+    "strict JSON": [target.text for target in proved("eddsa-jcs-2022")],
+    "proved document": [target.text for target in proved("eddsa-jcs-2022")],
+    "token": [target.text for form, kind in TOKENS for target in tokens(form, kind)[:3]],
+    "status list": [Bitstring.zeros().with_bits([0, 131_071]).encode().encode()],
+    "public key": [
+        *(multikey.encode_public_key(pair.public_key).encode() for pair in (ISSUER, P256_ISSUER)),
+        *(json.dumps(jwk.encode(KeyPair(1, kind).public_key)).encode() for kind in KeyKind),
+    ],
+    "identifier": [ISSUER.method.encode(), P256_ISSUER.did.encode(), b"did:web:badges.example%3A8443:a:b"],
+}
+
+
+@st.composite
+def altered(draw: Callable[..., object], seeds: list[bytes]) -> bytes:
+    """A good text with a part cut out, doubled, moved or replaced: it gets past the first checks."""
+    text: bytes = draw(st.sampled_from(seeds))  # type: ignore[assignment]
+    start, end = sorted(draw(st.tuples(*[st.integers(0, len(text))] * 2)))  # type: ignore[call-overload]
+    part = draw(st.sampled_from([b"", text[start:end] * 2, text[end:], text[:start]]) | st.binary(max_size=9))
+    return text[:start] + part + text[end:]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_door_lets_in_what_it_is_for(door: str) -> None:
+    for seed in SEEDS[door]:
+        DOORS[door](seed)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_door_does_not_break_of_anything_that_comes(door: str) -> None:
+    @settings(deadline=None)
+    @given(st.binary(max_size=300) | altered(SEEDS[door]))
+    def come(data: bytes) -> None:
+        knock(door, data)
+
+    come()
