@@ -9,18 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.baking import png, svg
 from shared.proofs import jwk, multikey
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.public_keys import KeyKind
 from tests.mutation.entry_points import DOORS, knock
 from tests.mutation.targets import TOKENS, proved, tokens
 from tests.signing import ISSUER, P256_ISSUER, KeyPair
+from tests.unit.baking import pictures
 
 SEEDS: dict[str, list[bytes]] = {
     "strict JSON": [target.text for target in proved("eddsa-jcs-2022")],
     "proved document": [target.text for target in proved("eddsa-jcs-2022")],
     "token": [target.text for form, kind in TOKENS for target in tokens(form, kind)[:3]],
     "status list": [Bitstring.zeros().with_bits([0, 131_071]).encode().encode()],
+    "picture": [
+        png.bake(pictures.PNG, '{"a": 1}'),
+        svg.bake(pictures.SVG, '{"a": 1}'),
+        svg.bake(pictures.SVG, "e30.e30.AA"),
+    ],
     "public key": [
         *(multikey.encode_public_key(pair.public_key).encode() for pair in (ISSUER, P256_ISSUER)),
         *(json.dumps(jwk.encode(KeyPair(1, kind).public_key)).encode() for kind in KeyKind),
