@@ -16,11 +16,12 @@ from services.verifier.objections import failed
 from services.verifier.opening import opened
 from services.verifier.presentation_rules import PresentationFacts
 from services.verifier.presentation_shape import credentials_of, is_presentation
-from services.verifier.reading import PRESENTATION, Reading, read
+from services.verifier.reading import CREDENTIAL, PRESENTATION, Kind, Reading, read
 from services.verifier.signed import document_facts
 from services.verifier.sources import Sources
 from shared.errors import Invalid
 from shared.proofs import vc_jwt
+from shared.proofs.contexts import PINNED, ContextSet
 from shared.proofs.strictjson import JsonValue
 from shared.proofs.vc_jwt import Form
 from shared.proofs.workers import CanonicalWorkers
@@ -38,10 +39,14 @@ class Expected:
 
 
 class Examiner:
-    """Examines with one set of workers."""
+    """Examines with one set of workers, whose contexts are `known`; `kind` is what a credential has to be."""
 
-    def __init__(self, workers: CanonicalWorkers) -> None:
+    def __init__(
+        self, workers: CanonicalWorkers, kind: Kind = CREDENTIAL, known: ContextSet = PINNED
+    ) -> None:
         self._workers = workers
+        self._kind = kind
+        self._known = known
         self._lists = ListReader(workers)
 
     async def examine(
@@ -71,7 +76,7 @@ class Examiner:
 
     async def credential(self, value: JsonValue, sources: Sources) -> Facts:
         """The facts about a credential: a document, an envelope, or a token."""
-        reading = await read(value, self._workers)
+        reading = await read(value, self._workers, self._kind, self._known)
         document = await document_facts(reading, sources)
         found = entries(reading.document)
         return Facts(
@@ -84,7 +89,7 @@ class Examiner:
 
     async def presentation(self, value: JsonValue, sources: Sources, expected: Expected) -> PresentationFacts:
         """The facts about a presentation and each of its credentials, which share what may be fetched."""
-        reading = await read(value, self._workers, PRESENTATION)
+        reading = await read(value, self._workers, PRESENTATION, self._known)
         return PresentationFacts(
             document=await document_facts(reading, sources),
             audience=_audience(reading, expected),

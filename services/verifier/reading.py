@@ -20,8 +20,17 @@ from services.verifier import presentation_shape
 from services.verifier.facts import Objection, Outcome
 from services.verifier.objections import failed, objection
 from shared.errors import Invalid
-from shared.proofs import dataintegrity, datetimes, jsonld_safety, jws, strictjson, vc_jwt, vcdm
-from shared.proofs.contexts import PINNED
+from shared.proofs import (
+    dataintegrity,
+    datetimes,
+    jsonld_safety,
+    jws,
+    related_resources,
+    strictjson,
+    vc_jwt,
+    vcdm,
+)
+from shared.proofs.contexts import PINNED, ContextSet
 from shared.proofs.dataintegrity import Proof
 from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject, JsonValue
@@ -47,9 +56,13 @@ class Kind:
     signer: str
 
 
+def _credential_problems(value: JsonValue) -> list[str]:
+    return [*vcdm.problems(value), *related_resources.problems(value)]
+
+
 CREDENTIAL = Kind(
     "credential",
-    vcdm.problems,
+    _credential_problems,
     dataintegrity.ASSERTION,
     frozenset({Form.CREDENTIAL, Form.OPEN_BADGE}),
     "issuer",
@@ -112,8 +125,10 @@ def parse(data: bytes) -> JsonValue | Objection:
         return objection(refusal)
 
 
-async def read(value: JsonValue, workers: CanonicalWorkers, kind: Kind = CREDENTIAL) -> Reading:
-    """Read a parsed document, or a token: as a string, or in its envelope.
+async def read(
+    value: JsonValue, workers: CanonicalWorkers, kind: Kind = CREDENTIAL, known: ContextSet = PINNED
+) -> Reading:
+    """Read a parsed document, or a token as a string or in its envelope; `workers` have the contexts `known`.
 
     Raises Unavailable if the workers have too much to do; never anything else.
     """
@@ -132,7 +147,7 @@ async def read(value: JsonValue, workers: CanonicalWorkers, kind: Kind = CREDENT
     if malformed or not isinstance(document, dict):
         message = f"It is not built as a {kind.name} must be."
         return Reading({}, kind, unreadable=failed("credential-malformed", message, malformed))
-    contexts = _contexts(document, problems)
+    contexts = _contexts(document, problems, known)
     if contexts is not None and contexts.outcome is Outcome.FAILED:
         return Reading(document, kind, contexts=contexts)
     if secured is not None:
@@ -192,12 +207,12 @@ def _of_context(problem: str) -> bool:
     return problem.startswith("$.@context")
 
 
-def _contexts(document: JsonObject, problems: list[str]) -> Objection | None:
+def _contexts(document: JsonObject, problems: list[str], known: ContextSet) -> Objection | None:
     wrong = tuple(filter(_of_context, problems))
     if wrong:
         return failed("context-missing", "It does not say which vocabularies it uses.", wrong)
     try:
-        jsonld_safety.check_contexts(document, PINNED)
+        jsonld_safety.check_contexts(document, known)
     except Invalid as refusal:
         return objection(refusal)
     return None
