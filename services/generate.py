@@ -1,4 +1,4 @@
-"""Writes what is derived from the code: references of events and settings, JSON Schemas, OpenAPI, role SQL.
+"""Writes what is derived from the code: references of events and settings, JSON Schemas, APIs, role SQL.
 
 `python -m services.generate` writes them, `--check` fails if a committed file differs. OpenAPI and the
 readers of each event come from services that are really built, on an embedded PostgreSQL.
@@ -18,6 +18,7 @@ from services import SERVICES
 from services.starting import built_services, settings_class, settings_from, variable_names
 from services.world import world_environment
 from shared.app import public_app, service_app
+from shared.contracts import asyncapi
 from shared.contracts.event import Event
 from shared.contracts.registry import EVENTS
 from shared.contracts.topics import TOPICS
@@ -36,7 +37,8 @@ def events_page(services: Sequence[Service]) -> str:
     lines = [
         HEADER + "# Events\n",
         "What the services say to each other. One topic for each kind of aggregate; the key of a record is",
-        "`{issuer_id}/{stream}`. The JSON Schema of each type stands in `shared/contracts/schemas/`.\n",
+        "`{issuer_id}/{stream}`. The JSON Schema of each type stands in `shared/contracts/schemas/`; channels,",
+        "messages, headers and operations as AsyncAPI 3.0 in `docs/asyncapi.json`.\n",
     ]
     for topic in TOPICS:
         says = topic.says[0].upper() + topic.says[1:]
@@ -113,6 +115,9 @@ def generated(services: Sequence[Service]) -> dict[Path, str]:
         Path("docs/EVENTS.md"): events_page(services),
         Path("docs/SETTINGS.md"): settings_page(),
         Path("deploy/postgres.sql"): provisioning_script(),
+        Path("docs/asyncapi.json"): _json(
+            asyncapi.document({lane.name: lane.events for each in services for lane in each.subscriptions})
+        ),
         Path("docs/openapi/public.json"): _json(public_app(services).openapi()),
     }
     for event in EVENTS:
