@@ -55,14 +55,23 @@ class PeopledWorld:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[PeopledWorld]:
+def bus_settings() -> dict[str, str]:
+    """Settings of the bus, as variables; without any it is the local one."""
+    return {}
+
+
+@pytest.fixture
+async def world(tmp_path: Path, bus_settings: dict[str, str]) -> AsyncIterator[PeopledWorld]:
     """A world with an issuer, an achievement and a subscription; nothing waits in it."""
     definition, achievement_id = sample_achievement()
     async with (
         Mailbox(tmp_path / "mail") as mailbox,
         PartnerEndpoint() as partner,
         open_world(
-            tmp_path / "world", free_port(), mailbox.settings() | {"CANONICAL_PROCESSES": "1"}, durable=False
+            tmp_path / "world",
+            free_port(),
+            mailbox.settings() | bus_settings | {"CANONICAL_PROCESSES": "1"},
+            durable=False,
         ) as installation,
     ):
         issuer = await sample_issuer(issuer_settings(installation.folder), installation.folder)

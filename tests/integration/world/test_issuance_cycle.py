@@ -1,11 +1,34 @@
-"""The whole cycle, seen from outside: assessed, issued, signed, announced, verified, revoked, forgotten."""
+"""The whole cycle, seen from outside and on either bus: assessed, issued, signed, announced, revoked."""
 
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
 
 from services.demo.sample import SLUG
+from shared.bus.kafka import Cluster, topics
+from shared.contracts.topics import TOPICS
+from tests.contract.bus.buses import ONE_BROKER
 from tests.integration.world.conftest import PeopledWorld
+
+
+@pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), "local"])
+async def bus_settings(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, str]]:
+    """Settings of either bus; on Kafka with topics that only this test sees."""
+    if request.param == "local":
+        yield {}
+        return
+    cluster = Cluster(request.getfixturevalue("kafka"), f"{uuid.uuid4().hex}.")
+    await topics.create(cluster, TOPICS, ONE_BROKER)
+    yield {
+        "BUS": "kafka",
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
+        "KAFKA_PREFIX": cluster.prefix,
+    }
+    await topics.delete(cluster, TOPICS)
 
 
 async def test_a_passed_assessment_becomes_a_credential_that_verifies(world: PeopledWorld) -> None:
