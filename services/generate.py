@@ -37,7 +37,7 @@ def events_page(services: Sequence[Service]) -> str:
     lines = [
         HEADER + "# Events\n",
         "What the services say to each other. One topic for each kind of aggregate; the key of a record is",
-        "`{issuer_id}/{stream}`. The JSON Schema of each type stands in `shared/contracts/schemas/`; channels",
+        "`{issuer_id}/{stream}`. Each type has its JSON Schema in `shared/contracts/schemas/`; channels",
         "and messages as AsyncAPI 3.0 in `docs/asyncapi.json`.\n",
     ]
     for topic in TOPICS:
