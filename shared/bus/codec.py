@@ -28,7 +28,7 @@ from shared.eventstore.log import decode_meta
 CONTENT_TYPE = "application/json"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Attributes(Mapping[str, str]):
     """What the headers of an event's record say; as a mapping, the headers."""
 

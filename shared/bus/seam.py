@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.bus.health import Health
 from shared.contracts.event import Event
@@ -19,8 +18,7 @@ from shared.database import Database
 from shared.eventstore import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event on the bus: a CloudEvent in binary mode. `key` is `{issuer_id}/{stream}`."""
 
     topic: str

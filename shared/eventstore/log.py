@@ -6,14 +6,15 @@ its schema as the last thing before the one INSERT and holds it to the end of th
 positions become visible in their own order. tests/integration/test_append_order.py keeps the experiment.
 
 Refuses: a version that exists already (StaleStream).
+
+What is made for every event is a NamedTuple: immutable like a frozen dataclass, made in a third of the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -30,8 +31,7 @@ StreamKey = tuple[str, str]
 """(issuer_id, stream)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """Who caused an event, and in the course of what.
 
     `actor` is `api-key:{prefix}`, `operator:cli`, `consumer:{lane}` or `loop:{name}`; `correlation` ties
@@ -44,8 +44,7 @@ class Meta:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Events to add to one stream that was loaded at `expected_version` (0: the stream is new)."""
 
     issuer_id: str
@@ -55,8 +54,7 @@ class Append:
     meta: Meta
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event as the log holds it. `position` orders the log, `version` (from 1) orders its stream."""
 
     position: int

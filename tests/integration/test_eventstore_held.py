@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import uuid4
 
 from shared.contracts.learners import LearnerErased
@@ -30,8 +29,8 @@ async def test_a_stream_is_loaded_from_the_held_event_on(assessor: Database) -> 
 
 async def test_an_event_that_the_log_does_not_hold_has_no_history(assessor: Database) -> None:
     (first,) = await added(assessor, "learner-1", 0, 1)
-    strangers = [replace(first, issuer_id="oslo"), replace(first, stream="learner-2")]
-    ahead = replace(first, version=2)
+    strangers = [first._replace(issuer_id="oslo"), first._replace(stream="learner-2")]
+    ahead = first._replace(version=2)
     async with assessor.session() as session:
         assert await session.load_from(strangers) == {("oslo", "learner-1"): [], ("acme", "learner-2"): []}
         assert await session.load_from([ahead]) == {("acme", "learner-1"): []}
@@ -42,4 +41,4 @@ async def test_what_is_behind_the_held_event_without_it_is_no_history(assessor: 
     """A held version 0 stands for an event that is not there: the rest does not make up for it."""
     first, _ = await added(assessor, "learner-1", 0, 2)
     async with assessor.session() as session:
-        assert await session.load_from([replace(first, version=0)]) == {("acme", "learner-1"): []}
+        assert await session.load_from([first._replace(version=0)]) == {("acme", "learner-1"): []}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.assessor import domain, scoring, store
@@ -26,8 +27,7 @@ from shared.eventstore.log import StreamKey
 from shared.vault import LearnerKeyOwner, LearnerRef
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A new command, held against its bar, and the learner whom it names."""
 
     bar: Bar

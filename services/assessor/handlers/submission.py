@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.assessor.domain import SubmitAssessment
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.eventstore import Meta
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """A command with who caused it."""
 
     command: SubmitAssessment
     meta: Meta
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a submitter is told. `repeated`: it was recorded before, and this is the same answer again."""
 
     assessment_id: str

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -56,8 +57,7 @@ def holes_around(assessment: bytes, email_salt: str, name_salt: str) -> bytes:
     return b'{"assessment":' + assessment + b"," + salts.encode() + b"}"
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialFacts:
+class CredentialFacts(NamedTuple):
     """Everything that a credential's bytes depend on; all of it is pinned by the intent."""
 
     addresses: Addresses

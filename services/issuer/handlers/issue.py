@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import uuid_utils
@@ -36,8 +37,7 @@ LANE = "issuer.issue"
 SALT_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Resealed:
+class Resealed(NamedTuple):
     """The credential that an assessment would make, and what is personal in it, sealed for its stream."""
 
     credential_id: str
@@ -53,8 +53,7 @@ class Prepared:
     resealed: Mapping[UUID, Resealed]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A passed assessment of a known learner, with the credential it would make."""
 
     cause: Recorded

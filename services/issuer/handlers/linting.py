@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import orjson
 
@@ -39,8 +39,7 @@ _NOTHING = orjson.Fragment(b"")
 """Stands where a part is judged elsewhere, and takes no byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Spelled:
+class _Spelled(NamedTuple):
     """What the bytes of a document, or of a part of it, say about its characters and ids."""
 
     length: int

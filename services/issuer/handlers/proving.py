@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from services.issuer.store import KeyRef
 from shared.errors import Invalid
@@ -36,8 +36,7 @@ class SelfVerificationError(Exception):
     """A signature that was made a moment ago does not verify with the published key. Never let it out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A document to be proved: one proof for each of `configs`, by `key`, published as `public_key`."""
 
     document: JsonObject
