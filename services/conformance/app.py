@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from services.conformance.did_resolver import resolution
 from services.conformance.issuing import Issuing
 from services.conformance.keys import throw_away_keys
-from services.conformance.shape import CONTEXTS, KIND
+from services.conformance.shape import CONTEXTS
 from services.conformance.sources import OwnLists
 from services.conformance.status import StatusLists
 from services.verifier.examine import Examiner, Expected
@@ -79,7 +79,7 @@ def conformance_app(workers: CanonicalWorkers, address: str) -> ASGIApp:
         return JSONResponse(answer, status_code=status)
 
     _issue_routes(app, issuing, lists)
-    _verify_routes(app, Examiner(workers, KIND, CONTEXTS), OwnLists(issuing, lists, address))
+    _verify_routes(app, Examiner(workers, CONTEXTS), OwnLists(issuing, lists, address))
     return Envelope(app, lambda _: BODY_BYTES_MAX)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from services.conformance.keys import ThrowAwayKey
-from services.conformance.shape import CONTEXTS, problems, with_proof_context
+from services.conformance.shape import CONTEXTS, with_proof_context
 from shared import clock
 from shared.errors import Invalid
-from shared.proofs import dataintegrity, jsonld_safety, jws, vc_jwt
+from shared.proofs import dataintegrity, jsonld_safety, jws, vc_jwt, vcdm
 from shared.proofs.public_keys import KeyKind
 from shared.proofs.strictjson import JsonObject, JsonValue
 from shared.proofs.suites import SUITES
@@ -61,7 +61,7 @@ class Issuing:
         return vc_jwt.envelope(jws.compact(signed, signature))
 
     async def _signable(self, credential: JsonValue) -> JsonObject:
-        malformed = problems(credential)
+        malformed = vcdm.problems(credential)
         if malformed or not isinstance(credential, dict):
             message = "It is not built as a credential must be."
             raise Invalid("credential-malformed", message, tuple(malformed))

@@ -16,7 +16,7 @@ from services.verifier.objections import failed
 from services.verifier.opening import opened
 from services.verifier.presentation_rules import PresentationFacts
 from services.verifier.presentation_shape import credentials_of, is_presentation
-from services.verifier.reading import CREDENTIAL, PRESENTATION, Kind, Reading, read
+from services.verifier.reading import CREDENTIAL, PRESENTATION, Reading, read
 from services.verifier.signed import document_facts
 from services.verifier.sources import Sources
 from shared.errors import Invalid
@@ -39,13 +39,10 @@ class Expected:
 
 
 class Examiner:
-    """Examines with one set of workers, whose contexts are `known`; `kind` is what a credential has to be."""
+    """Examines with one set of workers, whose contexts are `known`."""
 
-    def __init__(
-        self, workers: CanonicalWorkers, kind: Kind = CREDENTIAL, known: ContextSet = PINNED
-    ) -> None:
+    def __init__(self, workers: CanonicalWorkers, known: ContextSet = PINNED) -> None:
         self._workers = workers
-        self._kind = kind
         self._known = known
         self._lists = ListReader(workers)
 
@@ -76,7 +73,7 @@ class Examiner:
 
     async def credential(self, value: JsonValue, sources: Sources) -> Facts:
         """The facts about a credential: a document, an envelope, or a token."""
-        reading = await read(value, self._workers, self._kind, self._known)
+        reading = await read(value, self._workers, CREDENTIAL, self._known)
         document = await document_facts(reading, sources)
         found = entries(reading.document)
         return Facts(

@@ -20,16 +20,7 @@ from services.verifier import presentation_shape
 from services.verifier.facts import Objection, Outcome
 from services.verifier.objections import failed, objection
 from shared.errors import Invalid
-from shared.proofs import (
-    dataintegrity,
-    datetimes,
-    jsonld_safety,
-    jws,
-    related_resources,
-    strictjson,
-    vc_jwt,
-    vcdm,
-)
+from shared.proofs import dataintegrity, datetimes, jsonld_safety, jws, strictjson, vc_jwt, vcdm
 from shared.proofs.contexts import PINNED, ContextSet
 from shared.proofs.dataintegrity import Proof
 from shared.proofs.public_keys import PublicKey
@@ -56,13 +47,9 @@ class Kind:
     signer: str
 
 
-def _credential_problems(value: JsonValue) -> list[str]:
-    return [*vcdm.problems(value), *related_resources.problems(value)]
-
-
 CREDENTIAL = Kind(
     "credential",
-    _credential_problems,
+    vcdm.problems,
     dataintegrity.ASSERTION,
     frozenset({Form.CREDENTIAL, Form.OPEN_BADGE}),
     "issuer",

@@ -7,16 +7,13 @@ not the full address of one key.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from services.verifier.facts import DocumentFacts, KeyFacts, Objection, ProofFacts
 from services.verifier.objections import failed, objection, unknown
 from services.verifier.reading import PRESENTATION, Reading, ReadProof
 from services.verifier.sources import Method, Sources
 from shared.errors import Invalid
-from shared.proofs import datetimes, didkey, didweb
+from shared.proofs import didkey, didweb, vcdm
 from shared.proofs.public_keys import PublicKey
-from shared.proofs.strictjson import JsonValue
 
 
 async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
@@ -24,13 +21,14 @@ async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
     proofs, signer = reading.proofs, reading.signer
     if not isinstance(proofs, Objection):
         found = [await _proof_facts(proof, signer, sources) for proof in proofs]
+    valid_from, valid_until = vcdm.validity(reading.document)
     return DocumentFacts(
         unreadable=reading.unreadable,
         contexts=reading.contexts,
         proofs=proofs if isinstance(proofs, Objection) else tuple(found),
         issuer=signer,
-        valid_from=_moment(reading.document.get("validFrom")),
-        valid_until=_moment(reading.document.get("validUntil")),
+        valid_from=valid_from,
+        valid_until=valid_until,
         presented=reading.kind is PRESENTATION,
     )
 
@@ -102,7 +100,3 @@ def _signature_objection(read: ReadProof, found: Method | Objection) -> Objectio
         return None
     message = "The signature does not match: it was altered after it was signed, or signed with another key."
     return failed("proof-wrong", message)
-
-
-def _moment(text: JsonValue) -> datetime | None:
-    return datetimes.parse(text) if isinstance(text, str) else None

@@ -4,7 +4,7 @@ Nothing here knows a service, a table or an address, and nothing here reaches th
 pinned, keys and times are arguments. The parts, in the order in which a credential meets them:
 
     strictjson        bytes → value, or refused
-    vcdm, openbadge_schema   is it a credential, is it a badge
+    vcdm, related_resources, openbadge_schema   is it a credential, is it a badge
     jcs, rdfc         value → its one canonical form
     suites            document and proof options → the 64 bytes that are signed
     workers           the same in killable processes, many at a time

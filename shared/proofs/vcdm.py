@@ -1,4 +1,7 @@
-"""The structural rules of the Verifiable Credentials Data Model 2.0 for a credential with an embedded proof.
+"""The structural rules of the Verifiable Credentials Data Model, 2.0 and 1.1, for a credential.
+
+The first context says which of the two it is: 1.1 has issuanceDate and expirationDate for validFrom and
+validUntil, asks for the first, and for an id of a status. Credentials of 1.1 are verified and never issued.
 
 JSON-LD would let most of these mistakes pass, and a schema language says them badly (a validUntil before
 its validFrom). Every broken rule is one sentence that starts with its place; values are never repeated.
@@ -8,26 +11,45 @@ Whether types and terms are defined by the contexts is not asked here: safe mode
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
-from shared.proofs import datetimes
-from shared.proofs.contexts import CREDENTIALS_V2
+from shared.proofs import datetimes, related_resources
+from shared.proofs.contexts import CREDENTIALS_V1, CREDENTIALS_V2
 from shared.proofs.jsonld_safety import is_absolute_iri
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 _LANGUAGE_MEMBERS = frozenset({"@value", "@language", "@direction"})
+_VALIDITY_1 = ("issuanceDate", "expirationDate")
+_VALIDITY_2 = ("validFrom", "validUntil")
 _TYPED = ("credentialStatus", "termsOfUse", "evidence", "refreshService", "credentialSchema")
 
 
 def problems(document: JsonValue) -> list[str]:
-    """One sentence per broken rule (sections 4.2 to 4.12 and 5.3); empty for a well-formed credential."""
+    """One sentence per broken rule (2.0 §4.2 to §4.12 and §5.3, 1.1 §4); empty for a well-formed one."""
     if not isinstance(document, dict):
         return ["$: a credential is a JSON object"]
-    return [sentence for rule in _RULES for sentence in rule(document)]
+    rules = _RULES_1 if _is_version_1(document) else _RULES_2
+    return [sentence for rule in rules for sentence in rule(document)]
+
+
+def validity(document: JsonObject) -> tuple[datetime | None, datetime | None]:
+    """From when and until when the credential is valid; None where it does not say.
+
+    Version 1.1 reserves the names of 2.0 beside its own: of two moments the narrower counts.
+    """
+    starts, ends = zip(_VALIDITY_1, _VALIDITY_2, strict=True)
+    known = [[moment for key in keys if (moment := _moment(document.get(key)))] for keys in (starts, ends)]
+    return max(known[0], default=None), min(known[1], default=None)
+
+
+def _is_version_1(document: JsonObject) -> bool:
+    context = document.get("@context")
+    return isinstance(context, list) and context[:1] == [CREDENTIALS_V1]
 
 
 def _context(document: JsonObject) -> Iterator[str]:
     context = document.get("@context")
-    if not isinstance(context, list) or not context or context[0] != CREDENTIALS_V2:
+    if not isinstance(context, list) or not context or context[0] not in (CREDENTIALS_V1, CREDENTIALS_V2):
         yield f"$.@context: must be an array that starts with {CREDENTIALS_V2}"
         return
     for index, item in enumerate(context):
@@ -67,19 +89,28 @@ def _subject(document: JsonObject) -> Iterator[str]:
             yield "$.credentialSubject.id: must be a single URL"
 
 
-def _validity(document: JsonObject) -> Iterator[str]:
-    moments = {}
-    for key in ("validFrom", "validUntil"):
-        if key not in document:
-            continue
-        text = document[key]
-        moment = datetimes.parse(text) if isinstance(text, str) else None
-        if moment is None:
+def _validity_2(document: JsonObject) -> Iterator[str]:
+    yield from _moments(document, *_VALIDITY_2)
+
+
+def _validity_1(document: JsonObject) -> Iterator[str]:
+    if "issuanceDate" not in document:
+        yield "$.issuanceDate: must be there"
+    yield from _moments(document, *_VALIDITY_1)
+    yield from _moments(document, *_VALIDITY_2)
+
+
+def _moments(document: JsonObject, start: str, end: str) -> Iterator[str]:
+    for key in (start, end):
+        if key in document and _moment(document[key]) is None:
             yield f"$.{key}: must be a date and time with a time zone, such as 2026-01-31T12:00:00Z"
-        else:
-            moments[key] = moment
-    if len(moments) == 2 and moments["validUntil"] < moments["validFrom"]:
-        yield "$.validUntil: must not be earlier than validFrom"
+    first, last = _moment(document.get(start)), _moment(document.get(end))
+    if first is not None and last is not None and last < first:
+        yield f"$.{end}: must not be earlier than {start}"
+
+
+def _moment(value: JsonValue) -> datetime | None:
+    return datetimes.parse(value) if isinstance(value, str) else None
 
 
 def _typed_members(document: JsonObject) -> Iterator[str]:
@@ -100,36 +131,21 @@ def _names(document: JsonObject) -> Iterator[str]:
 
 
 def _related_resources(document: JsonObject) -> Iterator[str]:
-    if "relatedResource" not in document:
-        return
-    seen: set[str] = set()
-    for resource in _many(document["relatedResource"]):
-        identifier = resource.get("id") if isinstance(resource, dict) else None
-        if (
-            not isinstance(resource, dict)
-            or not isinstance(identifier, str)
-            or not is_absolute_iri(identifier)
-        ):
-            yield "$.relatedResource: must be an object with an id that is a URL"
-        elif identifier in seen:
-            yield "$.relatedResource: two entries have one id"
-        elif not isinstance(resource.get("digestSRI", resource.get("digestMultibase")), str):
-            yield "$.relatedResource: must have digestSRI or digestMultibase"
-        else:
-            seen.add(identifier)
+    if "relatedResource" in document:
+        yield from related_resources.problems(document["relatedResource"])
 
 
-_RULES: tuple[Callable[[JsonObject], Iterator[str]], ...] = (
-    _context,
-    _identifier,
-    _type,
-    _issuer,
-    _subject,
-    _validity,
-    _typed_members,
-    _names,
-    _related_resources,
-)
+def _status_ids(document: JsonObject) -> Iterator[str]:
+    for key in ("credentialStatus", "refreshService"):
+        for entry in _many(document.get(key)):
+            if isinstance(entry, dict) and "id" not in entry:
+                yield f"$.{key}.id: must be a URL"
+
+
+_Rules = tuple[Callable[[JsonObject], Iterator[str]], ...]
+_EITHER: _Rules = (_context, _identifier, _type, _issuer, _subject)
+_RULES_2: _Rules = (*_EITHER, _validity_2, _typed_members, _names, _related_resources)
+_RULES_1: _Rules = (*_EITHER, _validity_1, _typed_members, _status_ids)
 
 
 def _language_values(owner: JsonObject, place: str) -> Iterator[str]:
@@ -141,8 +157,13 @@ def _language_values(owner: JsonObject, place: str) -> Iterator[str]:
 
 def _is_text(value: JsonValue) -> bool:
     if isinstance(value, dict):
-        return value.keys() <= _LANGUAGE_MEMBERS and isinstance(value.get("@value"), str)
+        texts = all(isinstance(text, str) for text in value.values())
+        return texts and "@value" in value and value.keys() <= _LANGUAGE_MEMBERS and _is_direction(value)
     return isinstance(value, str)
+
+
+def _is_direction(value: JsonObject) -> bool:
+    return value.get("@direction", "ltr") in ("ltr", "rtl")
 
 
 def _has_type(entry: JsonObject) -> bool:

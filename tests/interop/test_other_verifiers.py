@@ -14,14 +14,14 @@ import pyoxigraph
 import pytest
 
 from shared.errors import Invalid
-from shared.proofs import strictjson
-from shared.proofs.contexts import PINNED
+from shared.proofs import strictjson, vcdm
+from shared.proofs.contexts import CREDENTIALS_V1, PINNED
 from shared.proofs.rdfc import Canonicaliser
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import SUITES
 from tests.interop.conftest import Peer
 from tests.shapes import shapes
-from tests.signing import KeyPair, secured, verified
+from tests.signing import KeyPair, issuer_for, secured, verified
 
 ROUNDS = 5
 """Times the twenty shapes: a hundred credentials."""
@@ -73,6 +73,28 @@ def test_a_hundred_of_ours_verify_at_the_dccs_and_altered_ones_do_not(peer: Peer
     for name, document in ours[:20]:
         assert peer.ask("verifierCore", credential=tampered(document)) != VERIFIED, name
     assert len(ours) == 100
+
+
+def test_a_credential_of_the_older_data_model_goes_both_ways(peer: Peer) -> None:
+    for cryptosuite in SUITES:
+        issuer = peer.ask("issuer", cryptosuite=cryptosuite)
+        theirs = peer.ask("issue", cryptosuite=cryptosuite, credential=older(issuer))
+        assert vcdm.problems(theirs) == []
+        assert verified(theirs)
+        assert not holds({**theirs, "issuanceDate": "2026-03-01T09:30:01Z"})
+        ours = secured(older(issuer_for(cryptosuite).did), cryptosuite)
+        assert peer.ask("verify", credential=ours) == VERIFIED
+
+
+def older(issuer: str) -> JsonObject:
+    return {
+        "@context": [CREDENTIALS_V1, "https://w3id.org/security/data-integrity/v2"],
+        "id": "urn:uuid:00000000-0000-4000-8000-000000000001",
+        "type": ["VerifiableCredential"],
+        "issuer": issuer,
+        "issuanceDate": "2026-03-01T09:30:00Z",
+        "credentialSubject": {"id": "did:example:learner"},
+    }
 
 
 def test_ours_are_refused_elsewhere_for_a_signature_by_another_key(peer: Peer) -> None:

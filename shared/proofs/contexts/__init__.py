@@ -17,15 +17,17 @@ from shared.errors import Invalid
 from shared.proofs import pinned
 from shared.proofs.strictjson import JsonObject
 
+CREDENTIALS_V1 = "https://www.w3.org/2018/credentials/v1"
 CREDENTIALS_V2 = "https://www.w3.org/ns/credentials/v2"
 OPEN_BADGES_V3 = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
 
 
 @dataclass(frozen=True)
 class ContextSet:
-    """An allow-list: URL → the parsed context document, and URL → the SHA-256 (hex) of its bytes."""
+    """An allow-list: URL → the parsed context document, its bytes, and the SHA-256 (hex) of those."""
 
     documents: Mapping[str, JsonObject]
+    data: Mapping[str, bytes]
     digests: Mapping[str, str]
 
     def document(self, url: str) -> JsonObject:
@@ -46,6 +48,7 @@ class ContextSet:
         """This set and one more context, given as its bytes."""
         return ContextSet(
             {**self.documents, url: pinned.parsed(data)},
+            {**self.data, url: data},
             {**self.digests, url: hashlib.sha256(data).hexdigest()},
         )
 
@@ -56,7 +59,7 @@ def digest(url: str) -> str:
 
 
 def _load() -> ContextSet:
-    loaded = ContextSet({}, {})
+    loaded = ContextSet({}, {}, {})
     for url, data in pinned.files(resources.files(__name__)):
         loaded = loaded.with_context(url, data)
     return loaded

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.proofs import dataintegrity, datetimes, openbadge_schema, vcdm
+from shared.proofs.contexts import CREDENTIALS_V1, CREDENTIALS_V2, OPEN_BADGES_V3
 from shared.proofs.strictjson import JsonObject
 
 Change = Callable[[dict[str, Any]], object]
@@ -17,6 +18,15 @@ Change = Callable[[dict[str, Any]], object]
 def test_a_realistic_badge_breaks_no_rule(badge: JsonObject, options: JsonObject) -> None:
     assert vcdm.problems(badge) == []
     assert openbadge_schema.problems(dataintegrity.with_proof(badge, options, bytes(64))) == []
+
+
+SRI = "sha384-l/HrjlBCNWyAX91hr6LFV2Y3heB5Tcr6IeE4/Tje8YyzYBM8IhqjHWiWpr8+ZbYU"
+"""The digest that the Recommendation publishes of its context, and the same file as a multihash."""
+MULTIHASH = "uEiBZlVztZpfWHgPyslVv6-UwirFoQoRvW1htfx963sknNA"
+
+
+def resource(url: str, **members: Any) -> dict[str, Any]:
+    return {"id": url, "digestSRI": SRI} | members
 
 
 ACCEPTED: dict[str, Change] = {
@@ -37,7 +47,13 @@ ACCEPTED: dict[str, Change] = {
         name=[{"@value": "x", "@language": "ar", "@direction": "rtl"}, "y"]
     ),
     "a schema": lambda b: b.update(credentialSchema={"id": "urn:s", "type": "S"}),
-    "a related resource": lambda b: b.update(relatedResource={"id": "urn:r", "digestSRI": "sha384-x"}),
+    "a related resource that is not known here": lambda b: b.update(relatedResource=resource("urn:r")),
+    "the context as a related resource": lambda b: b.update(
+        relatedResource=[{**resource(CREDENTIALS_V2), "digestMultibase": MULTIHASH}]
+    ),
+    "a digest of which a weaker one is wrong": lambda b: b.update(
+        relatedResource=resource(CREDENTIALS_V2, digestSRI=f"sha256-{'A' * 43}= {SRI}")
+    ),
     "a context object": lambda b: b["@context"].append({"x": "urn:x"}),
 }
 
@@ -46,6 +62,44 @@ ACCEPTED: dict[str, Change] = {
 def test_what_the_data_model_allows_is_accepted(badge: JsonObject, change: Change) -> None:
     change(badge)
     assert vcdm.problems(badge) == []
+
+
+def version_1(**members: Any) -> dict[str, Any]:
+    """A credential of the data model 1.1; a member given as None is left out."""
+    document = {
+        "@context": [CREDENTIALS_V1, "https://w3id.org/security/data-integrity/v2"],
+        "id": "urn:uuid:00000000-0000-4000-8000-000000000001",
+        "type": ["VerifiableCredential"],
+        "issuer": "did:example:issuer",
+        "issuanceDate": "2026-03-01T09:30:00Z",
+        "credentialSubject": {"id": "did:example:learner"},
+    } | members
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def test_a_credential_of_version_1_is_read_by_its_own_rules() -> None:
+    moment = "2027-03-01T09:30:00Z"
+    status = {"id": "urn:s", "type": "S"}
+    assert vcdm.problems(version_1(expirationDate=moment, credentialStatus=status)) == []
+    for wrong, place in (
+        (version_1(issuanceDate=None), "$.issuanceDate"),
+        (version_1(issuanceDate="2026-03-01"), "$.issuanceDate"),
+        (version_1(expirationDate="2025-03-01T09:30:00Z"), "$.expirationDate"),
+        (version_1(credentialStatus={"type": "S"}), "$.credentialStatus.id"),
+        (version_1(issuer=None), "$.issuer"),
+        (version_1(type=["AlumniCredential"]), "$.type"),
+    ):
+        assert [problem.partition(":")[0] for problem in vcdm.problems(wrong)] == [place]
+
+
+def test_the_validity_of_either_version_is_known_and_the_narrower_of_two_counts() -> None:
+    both = version_1(expirationDate="2028-01-01T00:00:00Z", validUntil="2027-01-01T00:00:00Z")
+    assert vcdm.validity(both) == (
+        datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+    )
+    assert vcdm.validity({"validFrom": "2026-03-01T09:30:00Z"})[0] == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    assert vcdm.validity({}) == (None, None)
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
@@ -111,8 +165,50 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda b: b.update(relatedResource={"id": "urn:r"}),
         "$.relatedResource",
     ),
+    "a context with the digest of another file": (
+        lambda b: b.update(relatedResource=resource(OPEN_BADGES_V3)),
+        "$.relatedResource.digestSRI",
+    ),
+    "a context with the multihash of another file": (
+        lambda b: b.update(relatedResource={"id": OPEN_BADGES_V3, "digestMultibase": MULTIHASH}),
+        "$.relatedResource.digestMultibase",
+    ),
+    "one wrong digest of two": (
+        lambda b: b.update(
+            relatedResource={**resource(CREDENTIALS_V2), "digestMultibase": "uEiB" + "A" * 43}
+        ),
+        "$.relatedResource.digestMultibase",
+    ),
+    "a digest that is too short": (
+        lambda b: b.update(relatedResource=resource("urn:r", digestSRI="sha384-AAAA")),
+        "$.relatedResource.digestSRI",
+    ),
+    "a digest by MD5": (
+        lambda b: b.update(relatedResource=resource("urn:r", digestSRI="md5-AAAAAAAAAAAAAAAAAAAAAA==")),
+        "$.relatedResource.digestSRI",
+    ),
+    "a digest that is a number": (
+        lambda b: b.update(relatedResource=resource("urn:r", digestSRI=5)),
+        "$.relatedResource.digestSRI",
+    ),
+    "a multihash without its prefix": (
+        lambda b: b.update(relatedResource={"id": "urn:r", "digestMultibase": "u" + "A" * 43}),
+        "$.relatedResource.digestMultibase",
+    ),
+    "more related resources than anyone reads": (
+        lambda b: b.update(relatedResource=[resource(f"urn:{n}") for n in range(65)]),
+        "$.relatedResource",
+    ),
+    "a language that is a number": (
+        lambda b: b.update(name={"@value": "x", "@language": 5}),
+        "$.name",
+    ),
+    "a direction that is none": (
+        lambda b: b.update(name={"@value": "x", "@direction": "up"}),
+        "$.name",
+    ),
     "a related resource twice": (
-        lambda b: b.update(relatedResource=[{"id": "urn:r", "digestSRI": "x"}] * 2),
+        lambda b: b.update(relatedResource=[resource("urn:r")] * 2),
         "$.relatedResource",
     ),
 }
