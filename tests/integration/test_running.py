@@ -16,6 +16,7 @@ import shared.bus.consumer
 import shared.service
 from shared.bus.consumer import Subscription
 from shared.bus.local import LocalBus
+from shared.bus.seam import BrokenError
 from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
@@ -211,6 +212,25 @@ async def test_a_lane_that_hangs_with_work_waiting_ends_the_process(
         async with asyncio.timeout(WAIT_S):
             assert await ended == shared.service.EXIT_STUCK
         go_on.set()
+
+
+async def test_what_is_broken_for_good_ends_the_process(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(shared.service.os, "_exit", lambda code: ended.done() or ended.set_result(code))
+    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.02)
+
+    async def breaks(_: asyncio.Event) -> None:
+        raise BrokenError("No retry mends this.")
+
+    async def nothing() -> int:
+        return 0
+
+    service = a_service(assessor, tmp_path, loops=(Loop("relay", breaks, nothing),))
+    async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
+        assert await ended == shared.service.EXIT_STUCK
+        assert house.problems() == {"relay": "stopped"}
 
 
 async def test_an_inbox_is_pruned_of_what_is_old_and_of_nothing_else(
