@@ -51,7 +51,7 @@ generate: $(VENV)/.dev ## Write docs/EVENTS.md, docs/SETTINGS.md, the JSON Schem
 	@$(BIN)/python -m services.generate
 
 clean: ## Remove the environment, caches and build output; data in var/ and .state/ stays
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/interop/node_modules dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find services shared tests requirements -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # --- the environment -------------------------------------------------------------------------------------
