@@ -21,7 +21,7 @@ CREATED = "2026-03-01T09:30:00Z"
 
 
 class KeyPair:
-    """A key pair derived from a small number: the same number, the same key and the same signatures."""
+    """A key pair by a small number: the same number, the same key and signatures (RSA: within a run)."""
 
     def __init__(self, number: int, kind: KeyKind = KeyKind.ED25519) -> None:
         self.kind = kind

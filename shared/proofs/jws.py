@@ -57,6 +57,11 @@ class Token:
         """`typ`: what kind of token it claims to be."""
         return _optional_text(self.header, "typ")
 
+    @property
+    def content_type(self) -> str | None:
+        """`cty`: what it claims to hold."""
+        return _optional_text(self.header, "cty")
+
     def embedded_key(self) -> PublicKey | None:
         """`jwk`: the key that the token brings, which proves nothing until it is known to be the issuer's.
 
@@ -82,7 +87,7 @@ def parse(text: str) -> Token:
     if _MEMBERS_REFUSED & header.keys():
         raise Invalid("token-unsupported", "The token asks to be processed in a way that is not supported.")
     token = Token(text, header, payload, algorithm)
-    _ = token.key_id, token.type, token.embedded_key()
+    _ = token.key_id, token.type, token.content_type, token.embedded_key()
     return token
 
 

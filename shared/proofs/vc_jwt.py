@@ -46,6 +46,8 @@ class Form(StrEnum):
     OPEN_BADGE = "JWT"
 
 
+_MEDIA_TYPE = "application/"
+_CONTENTS = {Form.CREDENTIAL: "vc", Form.PRESENTATION: "vp"}
 _SIGNS: dict[Form, frozenset[KeyKind]] = {
     Form.CREDENTIAL: frozenset({KeyKind.ED25519, KeyKind.P256}),
     Form.PRESENTATION: frozenset({KeyKind.ED25519, KeyKind.P256}),
@@ -114,7 +116,7 @@ def to_sign(document: JsonObject, form: Form, public_key: PublicKey, verificatio
     }
     if form is Form.OPEN_BADGE:
         return jws.signing_input(header, {**document, **_badge_claims(document)})
-    header["cty"] = "vc" if form is Form.CREDENTIAL else "vp"
+    header["cty"] = _CONTENTS[form]
     return jws.signing_input(header, document)
 
 
@@ -148,10 +150,17 @@ def enveloped(document: JsonValue) -> str | None:
 
 
 def _form(token: Token) -> Form:
+    """RFC 7515 §4.1.9, §4.1.10: `application/` may stand before `typ` and `cty` or be left out."""
+    if token.type is None:
+        return Form.OPEN_BADGE
     try:
-        return Form(token.type if token.type is not None else Form.OPEN_BADGE)
+        form = Form(token.type.removeprefix(_MEDIA_TYPE))
     except ValueError as cause:
         raise Invalid("token-unsupported", "The token is not one of a credential.") from cause
+    content = token.content_type
+    if form in _CONTENTS and content is not None and content.removeprefix(_MEDIA_TYPE) != _CONTENTS[form]:
+        raise Invalid("token-unsupported", "The token says that it holds something else than its type does.")
+    return form
 
 
 def _verification_method(token: Token, payload: JsonObject) -> str | None:

@@ -96,6 +96,9 @@ REFUSED: dict[str, tuple[tuple[Form, KeyKind], dict[str, Any], dict[str, Any], s
     "another type": (JOSE, {"typ": "at+jwt"}, {}, "token-unsupported"),
     "the type of an older draft": (JOSE, {"typ": "vc+ld+jwt"}, {}, "token-unsupported"),
     "a type in capitals": (JOSE, {"typ": "VC+JWT"}, {}, "token-unsupported"),
+    "a token within the token": (JOSE, {"cty": "JWT"}, {}, "token-unsupported"),
+    "a credential that calls itself a presentation": (JOSE, {"cty": "vp"}, {}, "token-unsupported"),
+    "a content type that is a number": (JOSE, {"cty": 5}, {}, "token-malformed"),
     "no name of a key": (JOSE, {"kid": None}, {}, "token-malformed"),
     "a relative name without an issuer": (JOSE, {"kid": "#key"}, {}, "token-malformed"),
     "a name that is no URL": (JOSE, {"kid": "key"}, {}, "token-malformed"),
@@ -139,6 +142,12 @@ def test_a_token_of_vc_jose_cose_may_speak_of_its_signature(badge: JsonObject) -
     assert read.signed_at == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
     assert read.expires == datetime(2026, 3, 1, 10, 30, 0, 500_000, tzinfo=UTC)
     assert (read.audiences, read.nonce) == (("employer.example",), "9f")
+
+
+def test_the_type_of_a_token_may_be_a_whole_media_type(badge: JsonObject) -> None:
+    whole = {"typ": "application/vc+jwt", "cty": "application/vc"}
+    assert vc_jwt.read(altered(badge, *JOSE, whole, {})).form is Form.CREDENTIAL
+    assert vc_jwt.read(altered(badge, *JOSE, {"cty": None}, {})).form is Form.CREDENTIAL
 
 
 def test_a_token_without_a_type_is_held_to_the_rules_of_open_badges(badge: JsonObject) -> None:
