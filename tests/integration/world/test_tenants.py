@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from services.demo.provider import Provider
 from services.demo.sample import PROFILE, SLUG, issuer_settings, sample_achievement
-from services.issuer.handlers.api_keys import create_api_key
+from services.issuer.handlers.api_keys import create_api_key, revoke_api_key
 from services.issuer.handlers.tenants import create_issuer
 from services.world import DATABASE, World
 from shared import access
@@ -140,6 +140,15 @@ async def expired_key(world: World, slug: str) -> NewKey:
     return made
 
 
+async def revoked_key(world: World, slug: str) -> NewKey:
+    """Make an API key for everything and revoke it."""
+    made = await key(world, slug, list(Scope))
+    dsn = issuer_settings(world.folder).database_url.get_secret_value()
+    async with await Database.open(dsn, "issuer", 2) as database:
+        await revoke_api_key(database, slug, made.prefix)
+    return made
+
+
 async def neighbour(world: PeopledWorld) -> Tenant:
     """Found a second issuer beside the sample one."""
     settings = issuer_settings(world.installation.folder)
@@ -241,6 +250,7 @@ async def test_every_operation_that_is_not_public_demands_a_key_of_its_scope(wor
         for scope in Scope
     }
     expired = (await expired_key(world.installation, SLUG)).token
+    revoked = (await revoked_key(world.installation, SLUG)).token
     await world.settled()
     nobody = ids_of_nobody()
     check_none_is_hidden(world.installation)
@@ -253,7 +263,7 @@ async def test_every_operation_that_is_not_public_demands_a_key_of_its_scope(wor
                 assert answer.status_code not in (401, 403), operation.name
                 continue
             only, all_but = tokens[SCOPES[operation.name]]
-            for token in (None, expired, only[:-1] + ("A" if only[-1] != "A" else "B")):
+            for token in (None, expired, revoked, only[:-1] + ("A" if only[-1] != "A" else "B")):
                 answer = await walk.ask(operation, nobody, token)
                 assert answer.status_code == 401, operation.name
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
