@@ -38,7 +38,7 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> list[str]:
-    """Say which PostgreSQL and which Kafka the tests run on; one that is missed ends the session."""
+    """Say which PostgreSQL and which Kafka the tests run on; a missing PostgreSQL ends the session."""
     return [f"postgresql: {_postgresql_chosen()}", f"kafka: {_kafka_chosen()}"]
 
 
@@ -65,19 +65,19 @@ def _kafka() -> tuple[str | None, str]:
 
 def _kafka_chosen() -> str:
     chosen, why_not = _kafka()
-    if chosen is not None:
-        return chosen
-    if os.environ.get(KAFKA_REQUIRED) == "1":
-        pytest.exit(f"{KAFKA_REQUIRED}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
-    return f"none, tests that need it are skipped. {why_not}"
+    return chosen or f"none, tests that need it are skipped. {why_not}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a broker where there is none (the header says why)."""
-    if _kafka()[0] is None:
-        for item in items:
-            if item.get_closest_marker("kafka"):
-                item.add_marker(pytest.mark.skip(reason="no Kafka here, see the header"))
+    """Where there is no broker, skip what needs one, or end the session if it is required."""
+    needing = [item for item in items if item.get_closest_marker("kafka")]
+    chosen, why_not = _kafka() if needing else ("", "")
+    if chosen is not None:
+        return
+    if os.environ.get(KAFKA_REQUIRED) == "1":
+        pytest.exit(f"{KAFKA_REQUIRED}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
+    for item in needing:
+        item.add_marker(pytest.mark.skip(reason="no Kafka here, see the header"))
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ async def test_a_dead_letter_says_why_without_quoting_what_was_in_hand(rig: Rig)
         await rig.caught_up(member)
     async with rig.own.connection() as connection:
         bug, refused = sorted(
-            await dead_letters.open_letters(connection, CONSUMER), key=lambda letter: letter.offset
+            await dead_letters.open_letters(connection, CONSUMER), key=lambda letter: letter.key
         )
     assert "ValueError" in bug.error
     assert "in spoil" in bug.error
