@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from shared.proofs.suites import SUITES
 from tests.mutation.targets import TOKENS, Target, proved, tokens
@@ -12,11 +13,8 @@ from tests.mutation.targets import TOKENS, Target, proved, tokens
 SEED = 20_260_301
 
 TARGETS: dict[str, Callable[[], Sequence[Target]]] = {
-    **{name: lambda name=name: proved(name) for name in SUITES},  # type: ignore[misc]
-    **{
-        f"{form.value} {kind.value}": lambda form=form, kind=kind: tokens(form, kind)  # type: ignore[misc]
-        for form, kind in TOKENS
-    },
+    **{name: partial(proved, name) for name in SUITES},
+    **{f"{form.value} {kind.value}": partial(tokens, form, kind) for form, kind in TOKENS},
 }
 """By suite or form of token: its twenty signed shapes."""
 
