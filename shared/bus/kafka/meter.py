@@ -10,11 +10,24 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away
+from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, RETRY_EVERY_S, Cluster, away
+
+FINDING_ITS_FEET = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
+"""What a cluster says for a moment, after its start and when a broker takes over from another."""
 
 
 class Meter:
@@ -33,7 +46,7 @@ class Meter:
             async with asyncio.timeout(REQUEST_WAIT_S):
                 admin, reader = await self._clients()
                 partitions = [each for topic in topics for each in await self._partitions_of(admin, topic)]
-                committed = await admin.list_consumer_group_offsets(group)
+                committed = await _committed(admin, group)
                 ends = await reader.end_offsets(partitions)
         except (KafkaError, OSError, TimeoutError) as cause:
             raise away(cause, "measuring lag") from cause
@@ -80,3 +93,15 @@ class Meter:
                     await self._admin.close()
                 if self._reader is not None:
                     await self._reader.stop()
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    while True:
+        try:
+            committed: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
+                group
+            )
+        except FINDING_ITS_FEET:
+            await asyncio.sleep(RETRY_EVERY_S)
+        else:
+            return committed
