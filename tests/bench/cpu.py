@@ -1,4 +1,4 @@
-"""CPU time by who spent it: this process, its canonicalisation workers, PostgreSQL."""
+"""CPU time by who spent it: this process, its canonicalisation workers, PostgreSQL, the broker."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Spent:
     python: float
     workers: float
     postgres: float
+    broker: float
     wall: float
 
     def since(self, before: Spent) -> Spent:
@@ -25,16 +26,18 @@ class Spent:
             self.python - before.python,
             self.workers - before.workers,
             self.postgres - before.postgres,
+            self.broker - before.broker,
             self.wall - before.wall,
         )
 
-    def each(self, number: int) -> tuple[float, float, float]:
-        """Return microseconds of CPU of Python, workers and PostgreSQL for one of `number`."""
+    def each(self, number: int) -> tuple[float, float, float, float]:
+        """Return microseconds of CPU of Python, workers, PostgreSQL and the broker for one of `number`."""
         per_one = MICROSECONDS / number
-        return self.python * per_one, self.workers * per_one, self.postgres * per_one
+        spent = self.python, self.workers, self.postgres, self.broker
+        return spent[0] * per_one, spent[1] * per_one, spent[2] * per_one, spent[3] * per_one
 
 
-def read(postmaster_pid: int, not_ours: int = 0) -> Spent:
+def read(postmaster_pid: int, broker_pid: int | None = None, not_ours: int = 0) -> Spent:
     """Return what was spent so far; PostgreSQL includes its backends that have ended.
 
     `not_ours` is the id of a child process that does none of the house's work, such as the uploading client.
@@ -44,9 +47,11 @@ def read(postmaster_pid: int, not_ours: int = 0) -> Spent:
     servers = [postmaster, *postmaster.children(recursive=True)]
     ended = postmaster.cpu_times()
     postgres = sum(_own(process) for process in servers) + ended.children_user + ended.children_system
-    others = {not_ours, *(process.pid for process in servers)}
+    broker = psutil.Process(broker_pid) if broker_pid is not None else None
+    others = {not_ours, broker_pid, *(process.pid for process in servers)}
     workers = sum(_own(child) for child in us.children(recursive=True) if child.pid not in others)
-    return Spent(_own(us), workers, postgres, time.perf_counter())
+    java = _own(broker) if broker is not None else 0.0
+    return Spent(_own(us), workers, postgres, java, time.perf_counter())
 
 
 def _own(process: psutil.Process) -> float:

@@ -1,4 +1,6 @@
-"""Sends N assessments in one NDJSON upload: `python -m tests.bench.feeder ADDRESS NUMBER`, key on stdin.
+"""Sends N assessments: `python -m tests.bench.feeder ADDRESS NUMBER RATE`, key on stdin.
+
+One NDJSON upload with a RATE of 0, else a request for each, RATE of them a second.
 
 A process of its own, so that its work is not counted as the house's.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import httpx2
 import orjson
@@ -34,11 +36,16 @@ def rows(number: int) -> list[bytes]:
     return made
 
 
-async def feed(address: str, number: int, token: str) -> int:
-    """Upload and return how many passed."""
+async def feed(address: str, number: int, rate: int, token: str) -> int:
+    """Send all of them when told to, and return how many passed."""
     lines = rows(number)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
+    return await (paced(address, lines, rate, token) if rate else upload(address, lines, token))
+
+
+async def upload(address: str, lines: Sequence[bytes], token: str) -> int:
+    """Send `lines` as one body."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for begin in range(0, len(lines), CHUNK_ROWS):
@@ -59,6 +66,23 @@ async def feed(address: str, number: int, token: str) -> int:
     return passed
 
 
+async def paced(address: str, lines: Sequence[bytes], rate: int, token: str) -> int:
+    """Send each line on its own, at its moment, whether or not the earlier ones were answered."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    async with httpx2.AsyncClient(timeout=WAIT_S, trust_env=False, headers=headers) as client:
+
+        async def send(line: bytes) -> bool:
+            answer = await client.post(f"{address}/assessor/assessments", content=line)
+            return PASSED in answer.content
+
+        loop = asyncio.get_running_loop()
+        began, sent = loop.time(), []
+        for place, line in enumerate(lines):
+            await asyncio.sleep(began + place / rate - loop.time())
+            sent.append(asyncio.create_task(send(line)))
+        return sum(await asyncio.gather(*sent))
+
+
 if __name__ == "__main__":
     key = sys.stdin.readline().strip()
-    print(asyncio.run(feed(sys.argv[1], int(sys.argv[2]), key)), flush=True)
+    print(asyncio.run(feed(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), key)), flush=True)

@@ -19,7 +19,11 @@ from services.demo.sample import issuer_settings, sample_achievement, sample_iss
 from services.receivers import Mailbox
 from services.world import world_environment
 from shared.app import application, listening
-from shared.embedded import Cluster, free_port
+from shared.bus.kafka import Cluster as ClusterOfBrokers
+from shared.bus.kafka.topics import Durability, create
+from shared.contracts.topics import TOPICS
+from shared.embedded import Cluster, free_port, kafka
+from shared.embedded.kafka import Broker
 from tests.bench import cpu
 from tests.bench.worker import HOST, services_at_work
 
@@ -28,6 +32,7 @@ SETTLE_WAIT_S = 1_800
 SETTLE_EVERY_S = 0.5
 """Seldom: asking how much waits is a count, and must not be what is measured."""
 POLL_EVERY_S = 0.1
+ONE_BROKER = Durability(replication_factor=1, min_insync_replicas=1)
 STAGES = {
     "assess (HTTP bulk in, decide, seal, append)": ("assessor", ()),
     "issue (decide, reserve index, append)": ("issuer", ("issuer.issue",)),
@@ -49,8 +54,14 @@ class Bench:
     folder: Path
     environment: Mapping[str, str]
     cluster: Cluster
+    broker: Broker | None
     token: str
     port: int
+
+    def spent(self, not_ours: int = 0) -> cpu.Spent:
+        """Return what everybody spent so far, but for the process `not_ours`."""
+        broker_pid = self.broker.pid if self.broker is not None else None
+        return cpu.read(self.cluster.pid, broker_pid, not_ours)
 
     async def count(self, sql: str) -> int:
         """Return the one number that `sql` gives, read as the bus."""
@@ -68,8 +79,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def prepared(suite: str) -> AsyncIterator[Bench]:
-    """Set up an installation that signs with `suite`."""
+async def prepared(suite: str, bus: str) -> AsyncIterator[Bench]:
+    """Set up an installation that signs with `suite` and meets on `bus`: `local` or `kafka`."""
     definition, achievement_id = sample_achievement()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="microcred-bench-")))
@@ -82,6 +93,11 @@ async def prepared(suite: str) -> AsyncIterator[Bench]:
             "REQUESTS_BURST_MAX": "1000000",
             "LOG_LEVEL": "ERROR",
         }
+        broker = None
+        if bus == "kafka":
+            broker = await stack.enter_async_context(kafka.broker(folder / "kafka"))
+            await create(ClusterOfBrokers(broker.address), TOPICS, ONE_BROKER)
+            overrides |= {"BUS": "kafka", "KAFKA_BOOTSTRAP_SERVERS": broker.address}
         environment, cluster = await stack.enter_async_context(world_environment(folder, port, overrides))
         assert cluster is not None, "the bench needs an embedded PostgreSQL: unset DATABASE_URL"
         names = ("assessor", "issuer", "verifier", "notifier")
@@ -95,18 +111,23 @@ async def prepared(suite: str) -> AsyncIterator[Bench]:
                 await provider.publish_achievement(definition, achievement_id)
             await house.settled(SETTLE_WAIT_S)
         # The issuer was set up with a suite that every process knows; from here on it signs with `suite`.
-        yield Bench(folder, environment | {"CRYPTOSUITES": f'["{suite}"]'}, cluster, issuer.token, port)
+        environment |= {"CRYPTOSUITES": f'["{suite}"]'}
+        yield Bench(folder, environment, cluster, broker, issuer.token, port)
 
 
 @asynccontextmanager
-async def fed(bench: Bench, number: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Yield a feeder with its rows made; a line on its standard input starts the upload."""
+async def fed(bench: Bench, number: int, rate: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Yield a feeder with its rows made; a line on its standard input starts the upload.
+
+    With a `rate` each assessment is a request of its own, so many a second.
+    """
     feeder = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.bench.feeder",
         f"http://{HOST}:{bench.port}",
         str(number),
+        str(rate),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
@@ -137,37 +158,37 @@ async def uploaded(feeder: asyncio.subprocess.Process, number: int) -> None:
     assert passed == number, f"{passed} of {number} passed"
 
 
-async def by_stage(suite: str, number: int) -> dict[str, cpu.Spent]:
-    """Run `number` assessments through one stage after the other; return what each spent."""
+async def by_stage(suite: str, bus: str, number: int) -> dict[str, cpu.Spent]:
+    """Run `number` assessments through one stage after the other; return what each spent.
+
+    On Kafka a stage ends when its service's events are on the bus.
+    """
     spent: dict[str, cpu.Spent] = {}
-    async with prepared(suite) as bench:
+    async with prepared(suite, bus) as bench:
         for stage, (service, lanes) in STAGES.items():
             kept = (*SETUP_LANES, *lanes)
             async with services_at_work(bench.environment, [service], kept) as house:
                 if lanes:
-                    before = cpu.read(bench.cluster.pid)
+                    before = bench.spent()
                     await house.settled(SETTLE_WAIT_S, SETTLE_EVERY_S)
-                    spent[stage] = cpu.read(bench.cluster.pid).since(before)
+                    spent[stage] = bench.spent().since(before)
                     continue
                 await house.settled(SETTLE_WAIT_S)
                 async with fed(bench, number) as feeder, listening(application(house), HOST, bench.port):
-                    before = cpu.read(bench.cluster.pid, feeder.pid)
+                    before = bench.spent(feeder.pid)
                     await start(feeder)
                     await uploaded(feeder, number)
-                    spent[stage] = cpu.read(bench.cluster.pid, feeder.pid).since(before)
+                    await house.settled(SETTLE_WAIT_S, SETTLE_EVERY_S)
+                    spent[stage] = bench.spent(feeder.pid).since(before)
         signed = await bench.count("SELECT count(*) FROM issuer.event WHERE type = 'credential.signed.v1'")
         assert signed == number, f"{signed} of {number} signed"
     return spent
 
 
-async def end_to_end(suite: str, number: int, processes: Sequence[Sequence[str]]) -> float:
+async def end_to_end(suite: str, bus: str, number: int, processes: Sequence[Sequence[str]]) -> float:
     """Return the seconds from the first byte of the upload to the last notification request."""
     requested = "SELECT count(*) FROM notifier.event WHERE type = 'notification.requested.v1'"
-    async with prepared(suite) as bench, AsyncExitStack() as stack:
-        for place, names in enumerate(processes):
-            port = bench.port if place == 0 else free_port()
-            await stack.enter_async_context(_worker(bench, port, names))
-        feeder = await stack.enter_async_context(fed(bench, number))
+    async with prepared(suite, bus) as bench, at_work(bench, processes), fed(bench, number) as feeder:
         began = time.perf_counter()
         await start(feeder)
         await uploaded(feeder, number)
@@ -175,6 +196,16 @@ async def end_to_end(suite: str, number: int, processes: Sequence[Sequence[str]]
             while await connection.fetchval(requested) < number:  # noqa: ASYNC110 - other processes work
                 await asyncio.sleep(POLL_EVERY_S)
         return time.perf_counter() - began
+
+
+@asynccontextmanager
+async def at_work(bench: Bench, processes: Sequence[Sequence[str]]) -> AsyncIterator[None]:
+    """Run each of `processes`, names of services; the first one listens on the installation's port."""
+    async with AsyncExitStack() as stack:
+        for place, names in enumerate(processes):
+            port = bench.port if place == 0 else free_port()
+            await stack.enter_async_context(_worker(bench, port, names))
+        yield
 
 
 @asynccontextmanager

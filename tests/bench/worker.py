@@ -15,11 +15,9 @@ from dataclasses import replace
 
 import uvloop
 
-from services.starting import build, log_connections, settings_from
+from services.starting import build, open_bus, settings_from
 from shared.app import application, listening
-from shared.bus.local import LocalBus
 from shared.collector import spare_the_living
-from shared.database import Database
 from shared.proofs.suites import SUITES
 from shared.service import Running, running
 from shared.telemetry import configure_logging
@@ -43,8 +41,7 @@ async def services_at_work(
         service = await (build(name, settings, suites=suites) if name == "issuer" else build(name, settings))
         kept = tuple(lane for lane in service.subscriptions if lanes is None or lane.name in lanes)
         built.append(replace(service, loops=(), subscriptions=kept))
-    log = await Database.open(environment["BUS_DATABASE_URL"], "bus_reader", log_connections(built))
-    async with running(built, LocalBus(log)) as house:
+    async with running(built, await open_bus(settings_from("assessor", environment), built)) as house:
         spare_the_living()
         yield house
 
