@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # More for the command behind a target, such as: make demo ARGS=--json
 ARGS ?=
+# What carries the events of demo and serve: local, or kafka, such as: make demo BUS=kafka
+BUS ?= local
 # The Python that makes the environment; without it the first suitable one on the PATH.
 PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
@@ -17,11 +19,11 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 pyt
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: $(VENV)/.run ## Do the whole job on 1,000 learners, in one process, and tell the story
-	@$(BIN)/microcred demo $(ARGS)
+demo: $(VENV)/.run ## Do the whole job on 1,000 learners and tell the story; BUS=kafka: with a process for each service
+	@$(BIN)/microcred demo --bus $(BUS) $(ARGS)
 
 serve: $(VENV)/.run ## Keep the same world up, with its data, addresses and API pages
-	@$(BIN)/microcred serve $(ARGS)
+	@$(BIN)/microcred serve --bus $(BUS) $(ARGS)
 
 kafka: $(VENV)/.run ## Start a real single-node Apache Kafka, from Docker or with Java 17 and Maven
 	@$(BIN)/python deploy/kafka/broker.py start $(ARGS)

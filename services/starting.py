@@ -11,9 +11,10 @@ from typing import Any
 import pydantic
 
 from services import SERVICES
-from shared.bus.kafka import Cluster, KafkaBus
+from shared.bus.kafka import Cluster, KafkaBus, topics
 from shared.bus.local import LocalBus
 from shared.bus.seam import Bus
+from shared.contracts.topics import TOPICS
 from shared.database import Database
 from shared.errors import Invalid
 from shared.service import Running, Service, running
@@ -125,6 +126,12 @@ def cluster_of(settings: KafkaSettings) -> Cluster:
         password.get_secret_value() if password is not None else None,
         settings.kafka_ca_file,
     )
+
+
+async def make_development_topics(settings: KafkaSettings) -> None:
+    """Make the topics that are missing, each on one broker alone; deploy/topics.py is for production."""
+    durability = topics.Durability(replication_factor=1, min_insync_replicas=1)
+    await topics.create(cluster_of(settings), TOPICS, durability)
 
 
 def log_connections(services: Sequence[Service]) -> int:

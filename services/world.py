@@ -49,6 +49,15 @@ class World:
     house: Running
     cluster: Cluster | None
 
+    @property
+    def bus(self) -> str:
+        """What carries its events: `local` or `kafka`."""
+        return self.settings["issuer"].bus
+
+    def metrics(self) -> list[tuple[str, str]]:
+        """Return what is measured where: a name and an address for each process."""
+        return [("metrics", f"{self.address}/metrics")]
+
     async def settled(self, wait_s: float) -> None:
         """Wait until no event, status list or delivery waits anywhere."""
         await self.house.settled(wait_s)
@@ -93,19 +102,19 @@ async def open_world(
     Raises Conflict if the port is taken or the folder is in use, NotFound if no PostgreSQL can be run.
     """
     if kept_port(folder) is None:
-        _check_free(port)  # before the folder writes it down as its own
+        check_free(port)  # before the folder writes it down as its own
     async with AsyncExitStack() as stack:
         environment, cluster = await stack.enter_async_context(
             world_environment(folder, port, overrides, durable)
         )
-        _check_free(port)  # after the folder's lock: who holds that may well be who listens
+        check_free(port)  # after the folder's lock: who holds that may well be who listens
         settings = {name: settings_from(name, environment) for name in SERVICES}
         house = await stack.enter_async_context(running_services(settings, replacements))
         address = await stack.enter_async_context(listening(application(house), HOST, port))
         yield World(folder, address, settings, house, cluster)
 
 
-def _check_free(port: int) -> None:
+def check_free(port: int) -> None:
     if not is_free(port):
         raise Conflict("port-in-use", f"Port {port} of {HOST} is taken by another program.")
 

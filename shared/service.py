@@ -141,8 +141,10 @@ class Running:
         deadline = asyncio.get_running_loop().time() + wait_s
         before: list[int] | None = None
         while True:
-            waiting = await self.pending()
-            heads = await self._heads()
+            try:
+                waiting, heads = await self.pending(), await self._heads()
+            except Unavailable as away:  # a broker that has just been started, for one
+                waiting, heads = {away.message: 1}, []
             if not waiting and heads == before:
                 return
             if problems := self.problems():

@@ -1,4 +1,4 @@
-"""`microcred demo`: the whole job on 1,000 learners, in one process, on a database of its own."""
+"""`microcred demo`: the whole job on 1,000 learners, on a database of its own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from rich.console import Console
 
 from services.cli.running import console as plain_console
 from services.cli.running import run
+from services.cli.worlds import Bus, BusOption, opened
 from services.demo import leftovers, story
 from services.demo.job import MainJob
 from services.demo.provider import Provider
 from services.demo.report import Report
 from services.demo.sample import issuer_settings, sample_achievement, sample_issuer
 from services.receivers import Mailbox, PartnerEndpoint
-from services.world import World, open_world
+from services.world import World
 from shared.embedded import free_port
 from shared.telemetry import configure_logging
 
@@ -37,31 +38,33 @@ def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as one line of JSON at the end.")
     ] = False,
+    bus: BusOption = Bus.LOCAL,
 ) -> None:
     """Do the whole job on a made-up cohort and tell the story of one learner.
 
-    Starts an embedded PostgreSQL and all four services in this process, publishes a micro-credential,
+    Starts an embedded PostgreSQL and all four services, publishes a micro-credential,
     assesses every row of the cohort, issues and signs a credential for each pass, tells learners and a
     partner, then revokes one credential and shows that everybody can see it. All of it lives in a temporary
     folder.
     """
     configure_logging("ERROR")
     console = plain_console(stderr=as_json)
-    report = run(_demo(console, cohort, out))
+    report = run(_demo(console, bus, cohort, out))
     if as_json:
         typer.echo(report.as_json())
 
 
-async def _demo(console: Console, cohort: Path, out: Path | None) -> Report:
+async def _demo(console: Console, bus: Bus, cohort: Path, out: Path | None) -> Report:
     began = time.monotonic()
     leftovers.clear()
     with tempfile.TemporaryDirectory(prefix=leftovers.PREFIX) as name:
         folder = Path(name)
-        console.print("Starting PostgreSQL, assessor, issuer, verifier and notifier in one process …")
+        if bus is Bus.LOCAL:
+            console.print("Starting PostgreSQL, assessor, issuer, verifier and notifier in one process …")
         async with (
             Mailbox(folder / "mail") as mailbox,
             PartnerEndpoint() as partner,
-            open_world(folder, free_port(), mailbox.settings()) as world,
+            opened(bus, folder, free_port(), mailbox.settings(), console.print) as world,
         ):
             issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
             async with Provider(world.address, issuer.token) as provider:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from services.cli.running import DEFAULT_FOLDER, run
 from services.cli.running import console as plain_console
+from services.cli.worlds import Bus, BusOption, opened
 from services.demo.provider import Provider
 from services.demo.sample import (
     SampleIssuer,
@@ -23,7 +25,7 @@ from services.demo.sample import (
 )
 from services.process import until_stopped
 from services.receivers import Mailbox
-from services.world import World, kept_port, open_world
+from services.world import World, kept_port
 from shared.collector import spare_the_living
 from shared.errors import Conflict
 from shared.telemetry import configure_logging
@@ -46,14 +48,15 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    bus: BusOption = Bus.LOCAL,
 ) -> None:
-    """Keep a development world up until Ctrl-C: embedded PostgreSQL and all four services in one process.
+    """Keep a development world up until Ctrl-C: embedded PostgreSQL and all four services.
 
     Prints the addresses, a development key and three curl lines that work when pasted. The data survives
     restarts. Mails are not sent to anyone: they are kept as files in the folder `mail`.
     """
     configure_logging("WARNING")
-    run(_serve(plain_console(), data, port))
+    run(_serve(plain_console(), bus, data, port))
 
 
 def port_of(data: Path, wanted: int | None) -> int:
@@ -65,13 +68,14 @@ def port_of(data: Path, wanted: int | None) -> int:
     return kept or wanted or PORT
 
 
-async def _serve(console: Console, data: Path, wanted: int | None) -> None:
+async def _serve(console: Console, bus: Bus, data: Path, wanted: int | None) -> None:
     port = port_of(data, wanted)
     console.print(f"Starting; data in {data}/ …")
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True, mode=0o700)
         mailbox = await stack.enter_async_context(Mailbox(data / "mail"))
-        world = await stack.enter_async_context(open_world(data, port, mailbox.settings()))
+        settings = mailbox.settings() | _named_cluster()
+        world = await stack.enter_async_context(opened(bus, data, port, settings, console.print))
         issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
         definition, achievement_id = sample_achievement()
         async with Provider(world.address, issuer.token) as provider:
@@ -85,6 +89,11 @@ async def _serve(console: Console, data: Path, wanted: int | None) -> None:
         console.print("Stopping …")
 
 
+def _named_cluster() -> dict[str, str]:
+    """Return the KAFKA_… variables of this process: a broker that is named is not started."""
+    return {name: value for name, value in os.environ.items() if name.startswith("KAFKA_")}
+
+
 def _print_addresses(
     console: Console, world: World, issuer: SampleIssuer, achievement_id: str, data: Path
 ) -> None:
@@ -92,7 +101,8 @@ def _print_addresses(
         console.print(f"  {name:<9} {world.address}/{name}/docs")
     console.print(f"  public    {world.address}/docs")
     console.print(f"  profile   {world.address}/issuers/{issuer.slug}")
-    console.print(f"  metrics   {world.address}/metrics")
+    for name, address in world.metrics():
+        console.print(f"  {name:<9} {address}")
     console.print(f"  mails     {data}/mail/")
     console.print(f"\nDevelopment key of {issuer.slug}, good on this machine only:\n  {issuer.token}")
     assessment = sample_assessment(achievement_id)

@@ -59,7 +59,7 @@ class MainJob:
     def __init__(
         self, world: World, provider: Provider, mailbox: Mailbox, partner: PartnerEndpoint, progress: Progress
     ) -> None:
-        self.report = Report(bus="local")
+        self.report = Report(bus=world.bus)
         self.story = Story()
         self._world = world
         self._provider = provider

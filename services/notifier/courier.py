@@ -79,9 +79,9 @@ class Courier:
         return Loop(f"notifier.courier.{self._channel}", self.run, self.pending)
 
     async def pending(self) -> int:
-        """Return how many deliveries are due now, by anyone, or in this courier's hands."""
+        """Return how many deliveries are due now or in the hands of some courier."""
         async with self._database.connection() as connection:
-            return await store.pending(connection, self._channel, self._holder)
+            return await store.pending(connection, self._channel)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Carry until `stopping` is set; then finish what is under way, or leave it to its lease."""

@@ -159,13 +159,13 @@ def _held(row: Any, holder: UUID) -> Held:
 
 PENDING = """
 SELECT count(*) FROM delivery
-WHERE channel = $1 AND state IN ('due', 'held') AND (due_at <= now() OR (state = 'held' AND holder = $2))
+WHERE channel = $1 AND state IN ('due', 'held') AND (due_at <= now() OR state = 'held')
 """
 
 
-async def pending(connection: Connection, channel: Channel, holder: UUID) -> int:
-    """Return how many deliveries anyone may take now, with those that `holder` has in hand."""
-    return int(await connection.fetchval(PENDING, channel, holder))
+async def pending(connection: Connection, channel: Channel) -> int:
+    """Return how many deliveries anyone may take now, with those that some courier has in hand."""
+    return int(await connection.fetchval(PENDING, channel))
 
 
 LOCK = """

@@ -21,6 +21,8 @@ CREATE TRIGGER forgetful BEFORE INSERT ON notifier.event FOR EACH ROW
   WHEN (NEW.type = 'notification.sent.v1') EXECUTE FUNCTION notifier.forget_it();
 """
 
+HELD_WAIT_S = 1.0
+
 
 async def test_every_attempt_has_the_same_id_the_same_body_and_the_same_message(
     town: Any, partner: PartnerEndpoint
@@ -172,7 +174,8 @@ async def test_what_a_dead_courier_held_comes_back_when_its_lease_ends(
     await town.settled()
     hold = "UPDATE notifier.delivery SET state = 'held', holder = gen_random_uuid(), due_at = now()"
     await town.feed.admin.execute(f"{hold} + interval '1 hour'")
-    await town.settled()
+    with pytest.raises(TimeoutError, match="courier"):
+        await town.house.settled(HELD_WAIT_S)
     assert len(partner.received) == 1  # somebody else's, as far as anyone knows
     await town.feed.admin.execute(hold)
     await town.settled()
