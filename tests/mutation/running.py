@@ -11,6 +11,7 @@ from shared.proofs.suites import SUITES
 from tests.mutation.targets import TOKENS, Target, proved, tokens
 
 SEED = 20_260_301
+SHAPES = 20
 
 TARGETS: dict[str, Callable[[], Sequence[Target]]] = {
     **{name: partial(proved, name) for name in SUITES},
@@ -26,6 +27,12 @@ class Report:
     tried: int = 0
     accepted: int = 0
     forged: list[str] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        """Count what became of other mutants too."""
+        self.tried += other.tried
+        self.accepted += other.accepted
+        self.forged += other.forged
 
     def __str__(self) -> str:
         return f"{self.tried} mutants, {self.accepted} accepted as what was issued, {len(self.forged)} forged"

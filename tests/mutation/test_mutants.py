@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.proofs.suites import SUITES
-from tests.mutation.running import TARGETS, run, sample
+from tests.mutation.running import SHAPES, TARGETS, run, sample
 
 SAMPLES = {name: 5_000 if suite.offloaded else 60_000 for name, suite in SUITES.items()}
 TOKENS_SAMPLED = 15_000
@@ -16,7 +16,7 @@ def test_no_small_change_of_a_signed_credential_is_accepted(
     name: str, record_property: pytest.RecordProperty
 ) -> None:
     targets = TARGETS[name]()
-    assert len(targets) == 20
+    assert len(targets) == SHAPES
     for target in targets:
         issued = target.mutants.text
         assert target.same(issued, target.accepted(issued))
