@@ -9,7 +9,7 @@ import typer
 
 from services.cli import EXIT_USAGE
 from services.cli.running import console, told
-from services.verifier.opening import INPUT_BYTES_MAX
+from services.verifier.examination.opening import INPUT_BYTES_MAX
 from shared.baking import png, svg
 from shared.errors import Invalid
 

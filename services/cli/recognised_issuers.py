@@ -10,12 +10,12 @@ import typer
 
 from services.cli.running import Folder, console, database_of, run, service_settings, table
 from services.issuer.settings import IssuerSettings
-from services.verifier import recognising
-from services.verifier.fetching import LIMITS, Fetcher
+from services.verifier.fetching.fetcher import LIMITS, Fetcher
 from services.verifier.handlers import Kept
-from services.verifier.recognised_list import RecognisedIssuer, RecognisedList
-from services.verifier.recognised_store import KeptIssuer
-from services.verifier.recognising import Operator
+from services.verifier.recognition import recognising
+from services.verifier.recognition.recognised_list import RecognisedIssuer, RecognisedList
+from services.verifier.recognition.recognised_store import KeptIssuer
+from services.verifier.recognition.recognising import Operator
 from services.verifier.settings import VerifierSettings
 from shared import clock
 from shared.errors import Invalid

@@ -14,9 +14,9 @@ from services.cli import EXIT_USAGE
 from services.cli.running import console
 from services.demo.story import print_verdict
 from services.verifier.answers import answer_json
-from services.verifier.examine import Expected
+from services.verifier.examination.examine import Expected
+from services.verifier.examination.opening import INPUT_BYTES_MAX
 from services.verifier.offline import EXIT_CODES, verify_file
-from services.verifier.opening import INPUT_BYTES_MAX
 from shared import clock
 from shared.errors import Invalid
 

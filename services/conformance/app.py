@@ -25,11 +25,11 @@ from services.conformance.keys import throw_away_keys
 from services.conformance.shape import CONTEXTS
 from services.conformance.sources import OwnLists
 from services.conformance.status import StatusLists
-from services.verifier.examine import Examiner, Expected
-from services.verifier.facts import Facts, Objection
-from services.verifier.presentation_rules import PresentationFacts, judge_either
-from services.verifier.reading import parse
-from services.verifier.vcalm import vcalm_answer
+from services.verifier.api.vcalm import vcalm_answer
+from services.verifier.domain.facts import Facts, Objection
+from services.verifier.domain.presentation_rules import PresentationFacts, judge_either
+from services.verifier.examination.examine import Examiner, Expected
+from services.verifier.examination.reading import parse
 from shared import clock
 from shared.errors import Invalid, NotFound, Rejected
 from shared.http import BODY_BYTES_MAX, Envelope, install_errors, problem, problem_fields

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from services.conformance.issuing import Issuing
 from services.conformance.status import StatusLists
-from services.verifier.facts import Objection
-from services.verifier.objections import unknown
-from services.verifier.sources import FoundList, Method
+from services.verifier.domain.facts import Objection
+from services.verifier.examination.objections import unknown
+from services.verifier.examination.sources import FoundList, Method
 from shared.errors import NotFound
 from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 

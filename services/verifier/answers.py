@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from services.verifier.facts import Recognition
-from services.verifier.presentation_rules import PresentationVerdict
-from services.verifier.verdict import Check, StatusSaid, Verdict
+from services.verifier.domain.facts import Recognition
+from services.verifier.domain.presentation_rules import PresentationVerdict
+from services.verifier.domain.verdict import Check, StatusSaid, Verdict
 from shared.proofs.standard_codes import STANDARD_CODES
 
 PROBLEM_TYPES = {url.rpartition("#")[2]: url for url in STANDARD_CODES.values()} | {

@@ -12,17 +12,18 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from services.verifier import projections, recognised_store, store
-from services.verifier.domain import judge
-from services.verifier.examine import Examiner, Expected
-from services.verifier.facts import KeyFacts, Objection, Recognition, Registry
-from services.verifier.fetching import Errand, Fetcher
-from services.verifier.objections import unknown
-from services.verifier.presentation_rules import PresentationVerdict, judge_either, judge_presentation
-from services.verifier.sources import FoundList, Method, Sources
+from services.verifier import projections, store
+from services.verifier.domain.facts import KeyFacts, Objection, Recognition, Registry
+from services.verifier.domain.judging import judge
+from services.verifier.domain.presentation_rules import PresentationVerdict, judge_either, judge_presentation
+from services.verifier.domain.verdict import Verdict
+from services.verifier.examination.examine import Examiner, Expected
+from services.verifier.examination.objections import unknown
+from services.verifier.examination.sources import FoundList, Method, Sources
+from services.verifier.fetching.fetcher import Errand, Fetcher
+from services.verifier.fetching.web import Web
+from services.verifier.recognition import recognised_store
 from services.verifier.store import ListRow
-from services.verifier.verdict import Verdict
-from services.verifier.web import Web
 from shared import clock
 from shared.contracts.status_lists import StatusListPublished
 from shared.database import Database

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from services.verifier.did_document import read_did_document
-from services.verifier.examine import Examiner, Expected
-from services.verifier.facts import Objection
-from services.verifier.objections import unknown
-from services.verifier.presentation_rules import PresentationVerdict, judge_either
-from services.verifier.sources import FoundList, Method
-from services.verifier.verdict import Result, Verdict
+from services.verifier.domain.facts import Objection
+from services.verifier.domain.presentation_rules import PresentationVerdict, judge_either
+from services.verifier.domain.verdict import Result, Verdict
+from services.verifier.examination.did_document import read_did_document
+from services.verifier.examination.examine import Examiner, Expected
+from services.verifier.examination.objections import unknown
+from services.verifier.examination.sources import FoundList, Method
 from shared.proofs.workers import CanonicalWorkers
 
 EXIT_CODES: Mapping[str, int] = {Result.VALID: 0, Result.INVALID: 1, Result.UNKNOWN: 2}

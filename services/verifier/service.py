@@ -8,13 +8,13 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from services.verifier import handlers, vcalm
-from services.verifier.api import BODY_BYTES_MAX, public_routes, routes
-from services.verifier.examine import Examiner
-from services.verifier.fetching import LIMITS, Fetcher
+from services.verifier import handlers
+from services.verifier.api import BODY_BYTES_MAX, public_routes, routes, vcalm
+from services.verifier.api.vcalm import vcalm_routes
+from services.verifier.examination.examine import Examiner
+from services.verifier.fetching.fetcher import LIMITS, Fetcher
 from services.verifier.handlers import Kept, Verify
 from services.verifier.settings import VerifierSettings
-from services.verifier.vcalm import vcalm_routes
 from shared.access import api_key_subscription
 from shared.bus.consumer import Subscription
 from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished

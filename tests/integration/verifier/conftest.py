@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.verifier.fetching import LIMITS
+from services.verifier.fetching.fetcher import LIMITS
 from services.verifier.service import build
 from services.verifier.settings import VerifierSettings
 from shared import clock

@@ -7,8 +7,8 @@ import json
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.verifier.api_texts import EXAMPLE
-from services.verifier.opening import INPUT_BYTES_MAX
+from services.verifier.api.texts import EXAMPLE
+from services.verifier.examination.opening import INPUT_BYTES_MAX
 from services.verifier.settings import VerifierSettings
 from shared.app import application
 from shared.service import Running

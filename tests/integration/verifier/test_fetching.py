@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.verifier import fetching
-from services.verifier.facts import Objection
-from services.verifier.fetching import FAILURE_KEPT_S, Errand, Fetcher, Wanted
-from services.verifier.sources import FoundList
-from services.verifier.web import (
+from services.verifier.domain.facts import Objection
+from services.verifier.examination.sources import FoundList
+from services.verifier.fetching import fetcher as fetching
+from services.verifier.fetching.fetcher import FAILURE_KEPT_S, Errand, Fetcher, Wanted
+from services.verifier.fetching.web import (
     DID_DOCUMENT_AGAIN_S,
     DID_DOCUMENT_KEPT_S,
     LIST_KEPT_S_DEFAULT,

@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from services.verifier import recognising
 from services.verifier.answers import verdict_json
 from services.verifier.offline import Given, verify_file
-from services.verifier.recognised_list import ENTRIES_MAX, RecognisedIssuer, list_document, read_list
-from services.verifier.recognising import Operator
+from services.verifier.recognition import recognising
+from services.verifier.recognition.recognised_list import (
+    ENTRIES_MAX,
+    RecognisedIssuer,
+    list_document,
+    read_list,
+)
+from services.verifier.recognition.recognising import Operator
 from shared import clock
 from shared.database import Database
 from shared.errors import Conflict, Invalid, NotFound

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from services.verifier.recognised_list import RecognisedIssuer
-from services.verifier.recognising import Operator, kept_issuers, recognise
+from services.verifier.recognition.recognised_list import RecognisedIssuer
+from services.verifier.recognition.recognising import Operator, kept_issuers, recognise
 from services.verifier.replay import rebuild, replay
 from services.verifier.service import build
 from services.verifier.settings import VerifierSettings

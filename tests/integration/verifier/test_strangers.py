@@ -8,7 +8,7 @@ import json
 import pytest
 from httpx2 import AsyncClient
 
-from services.verifier.fetching import FETCHES_PER_VERIFICATION_MAX
+from services.verifier.fetching.fetcher import FETCHES_PER_VERIFICATION_MAX
 from services.verifier.settings import VerifierSettings
 from shared.proofs.bitstring import LENGTH_MIN, Bitstring
 from shared.settings import Settings

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from services.verifier.domain import judge
-from services.verifier.examine import Examiner
+from services.verifier.domain.judging import judge
+from services.verifier.domain.verdict import CHECKS
+from services.verifier.examination.examine import Examiner
 from services.verifier.offline import Given
-from services.verifier.verdict import CHECKS
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import AT, ISSUER, JCS, Signer, as_bytes, badge, status_list
 

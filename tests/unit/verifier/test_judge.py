@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.verifier.answers import verdict_json
-from services.verifier.document_rules import CLOCK_SKEW
-from services.verifier.domain import judge
-from services.verifier.facts import (
+from services.verifier.domain.document_rules import CLOCK_SKEW
+from services.verifier.domain.facts import (
     DocumentFacts,
     Facts,
     KeyFacts,
@@ -24,7 +23,8 @@ from services.verifier.facts import (
     Registry,
     StatusFacts,
 )
-from services.verifier.verdict import CHECKS, MANDATORY, Result, Verdict
+from services.verifier.domain.judging import judge
+from services.verifier.domain.verdict import CHECKS, MANDATORY, Result, Verdict
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ISSUER = "did:web:badges.example"

@@ -11,10 +11,10 @@ import pytest_asyncio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.verifier.domain import judge
-from services.verifier.examine import Examiner
+from services.verifier.domain.judging import judge
+from services.verifier.domain.verdict import Result
+from services.verifier.examination.examine import Examiner
 from services.verifier.offline import Given
-from services.verifier.verdict import Result
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import AT, ISSUER, JCS, RDFC, as_bytes, badge, status_list
 

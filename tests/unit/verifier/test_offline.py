@@ -9,11 +9,11 @@ import pytest
 
 from services.verifier.answers import verdict_json
 from services.verifier.api import VerdictAnswer
-from services.verifier.domain import judge
-from services.verifier.examine import Examiner
-from services.verifier.lists import ListReader
+from services.verifier.domain.judging import judge
+from services.verifier.examination.examine import Examiner
+from services.verifier.examination.lists import ListReader
+from services.verifier.examination.sources import FoundList
 from services.verifier.offline import EXIT_CODES, Given, verify_file
-from services.verifier.sources import FoundList
 from shared.errors import Invalid
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import AT, INDEX, ISSUER, OTHER, as_bytes, badge, status_list

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from services.verifier.answers import verdict_json
-from services.verifier.examine import Examiner
+from services.verifier.domain.presentation_rules import judge_either
+from services.verifier.examination.examine import Examiner
+from services.verifier.examination.reading import read
 from services.verifier.offline import Given
-from services.verifier.presentation_rules import judge_either
-from services.verifier.reading import read
 from shared.baking import png, svg
 from shared.proofs import base64url
 from shared.proofs.vc_jwt import Form, envelope

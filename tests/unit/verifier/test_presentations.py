@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from services.verifier.answers import presentation_json
-from services.verifier.api_answers import PresentationAnswer
-from services.verifier.examine import Examiner, Expected
+from services.verifier.api.answer_models import PresentationAnswer
+from services.verifier.domain.presentation_rules import PresentationVerdict, judge_either
+from services.verifier.examination.examine import Examiner, Expected
+from services.verifier.examination.presentation_shape import CREDENTIALS_MAX
 from services.verifier.offline import Given
-from services.verifier.presentation_rules import PresentationVerdict, judge_either
-from services.verifier.presentation_shape import CREDENTIALS_MAX
 from shared.proofs.vc_jwt import Form, envelope
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import (

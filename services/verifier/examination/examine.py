@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from services.verifier.facts import DocumentFacts, Facts, Objection
-from services.verifier.lists import ListReader, entries, status_facts
-from services.verifier.objections import failed
-from services.verifier.opening import opened
-from services.verifier.presentation_rules import PresentationFacts
-from services.verifier.presentation_shape import credentials_of, is_presentation
-from services.verifier.reading import CREDENTIAL, PRESENTATION, Reading, read
-from services.verifier.signed import document_facts
-from services.verifier.sources import Sources
+from services.verifier.domain.facts import DocumentFacts, Facts, Objection
+from services.verifier.domain.presentation_rules import PresentationFacts
+from services.verifier.examination.lists import ListReader, entries, status_facts
+from services.verifier.examination.objections import failed
+from services.verifier.examination.opening import opened
+from services.verifier.examination.presentation_shape import credentials_of, is_presentation
+from services.verifier.examination.reading import CREDENTIAL, PRESENTATION, Reading, read
+from services.verifier.examination.signed import document_facts
+from services.verifier.examination.sources import Sources
 from shared.errors import Invalid
 from shared.proofs import vc_jwt
 from shared.proofs.contexts import PINNED, ContextSet

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-from services.verifier.facts import KeyFacts, Objection, Registry
+from services.verifier.domain.facts import KeyFacts, Objection, Registry
 from shared.proofs.public_keys import PublicKey
 
 

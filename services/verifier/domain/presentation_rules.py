@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from services.verifier.document_rules import document_checks
-from services.verifier.domain import judge
-from services.verifier.facts import DocumentFacts, Facts, Objection, Outcome
-from services.verifier.verdict import KEY, Check, Result, Verdict, unless_baseless
+from services.verifier.domain.document_rules import document_checks
+from services.verifier.domain.facts import DocumentFacts, Facts, Objection, Outcome
+from services.verifier.domain.judging import judge
+from services.verifier.domain.verdict import KEY, Check, Result, Verdict, unless_baseless
 
 HOLDER_KEY = "key belongs to holder"
 AUDIENCE = "meant for this verifier"

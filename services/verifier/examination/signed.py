@@ -7,10 +7,10 @@ not the full address of one key.
 
 from __future__ import annotations
 
-from services.verifier.facts import DocumentFacts, KeyFacts, Objection, ProofFacts
-from services.verifier.objections import failed, objection, unknown
-from services.verifier.reading import PRESENTATION, Reading, ReadProof
-from services.verifier.sources import Method, Sources
+from services.verifier.domain.facts import DocumentFacts, KeyFacts, Objection, ProofFacts
+from services.verifier.examination.objections import failed, objection, unknown
+from services.verifier.examination.reading import PRESENTATION, Reading, ReadProof
+from services.verifier.examination.sources import Method, Sources
 from shared.errors import Invalid
 from shared.proofs import didkey, didweb, vcdm
 from shared.proofs.public_keys import PublicKey

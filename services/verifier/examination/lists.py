@@ -12,13 +12,13 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.verifier.facts import ListFacts, Objection, Outcome, StatusFacts
-from services.verifier.objections import failed, objection, unknown
-from services.verifier.opening import opened
-from services.verifier.reading import Reading, read
-from services.verifier.several import many
-from services.verifier.signed import document_facts
-from services.verifier.sources import FoundList, Sources
+from services.verifier.domain.facts import ListFacts, Objection, Outcome, StatusFacts
+from services.verifier.examination.objections import failed, objection, unknown
+from services.verifier.examination.opening import opened
+from services.verifier.examination.reading import Reading, read
+from services.verifier.examination.several import many
+from services.verifier.examination.signed import document_facts
+from services.verifier.examination.sources import FoundList, Sources
 from shared.errors import Invalid
 from shared.proofs import bitstring
 from shared.proofs.bitstring import Bitstring

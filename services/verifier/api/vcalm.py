@@ -12,13 +12,13 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.verifier.answers import PROBLEM_TYPES
-from services.verifier.api_texts import EXAMPLE, EXPECTED_CHARS_MAX, TOO_OFTEN
-from services.verifier.examine import Expected
-from services.verifier.facts import Objection, Outcome
+from services.verifier.api.texts import EXAMPLE, EXPECTED_CHARS_MAX, TOO_OFTEN
+from services.verifier.domain.facts import Objection, Outcome
+from services.verifier.domain.presentation_rules import PresentationVerdict
+from services.verifier.domain.verdict import RECOGNISED, Result, Verdict
+from services.verifier.examination.examine import Expected
+from services.verifier.examination.reading import parse
 from services.verifier.handlers import Verify
-from services.verifier.presentation_rules import PresentationVerdict
-from services.verifier.reading import parse
-from services.verifier.verdict import RECOGNISED, Result, Verdict
 from shared import clock
 from shared.http import client_of
 from shared.limits import RateLimit

@@ -6,7 +6,7 @@ cannot tell: another one, with more contexts, suites or patience, might.
 
 from __future__ import annotations
 
-from services.verifier.facts import Objection, Outcome
+from services.verifier.domain.facts import Objection, Outcome
 from shared.errors import Invalid
 from shared.proofs.standard_codes import standard_code
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from services.verifier.facts import Objection
-from services.verifier.objections import objection
-from services.verifier.reading import parse
+from services.verifier.domain.facts import Objection
+from services.verifier.examination.objections import objection
+from services.verifier.examination.reading import parse
 from shared.baking import png, svg
 from shared.errors import Invalid
 from shared.proofs.strictjson import JsonValue

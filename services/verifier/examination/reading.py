@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from services.verifier import presentation_shape
-from services.verifier.facts import Objection, Outcome
-from services.verifier.objections import failed, objection
+from services.verifier.domain.facts import Objection, Outcome
+from services.verifier.examination import presentation_shape
+from services.verifier.examination.objections import failed, objection
 from shared.errors import Invalid
 from shared.proofs import dataintegrity, datetimes, jsonld_safety, jws, strictjson, vc_jwt, vcdm
 from shared.proofs.contexts import PINNED, ContextSet

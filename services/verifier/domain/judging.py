@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
-from services.verifier.document_rules import document_checks
-from services.verifier.facts import Facts, Outcome
-from services.verifier.status_rules import status_answer, statuses
-from services.verifier.verdict import (
+from services.verifier.domain.document_rules import document_checks
+from services.verifier.domain.facts import Facts, Outcome
+from services.verifier.domain.status_rules import status_answer, statuses
+from services.verifier.domain.verdict import (
     KEY,
     MANDATORY,
     RECOGNISED,

@@ -12,11 +12,11 @@ from fastapi.responses import Response
 
 from services.verifier import handlers
 from services.verifier.answers import answer_json
-from services.verifier.api_answers import PresentationAnswer, VerdictAnswer
-from services.verifier.api_texts import CHALLENGE, DOMAIN, EXAMPLE, EXPECTED_CHARS_MAX, TOO_OFTEN
-from services.verifier.examine import Expected
+from services.verifier.api.answer_models import PresentationAnswer, VerdictAnswer
+from services.verifier.api.texts import CHALLENGE, DOMAIN, EXAMPLE, EXPECTED_CHARS_MAX, TOO_OFTEN
+from services.verifier.examination.examine import Expected
+from services.verifier.examination.opening import INPUT_BYTES_MAX, MEDIA_TYPES
 from services.verifier.handlers import Verify
-from services.verifier.opening import INPUT_BYTES_MAX, MEDIA_TYPES
 from services.verifier.store import ListRow
 from shared import clock
 from shared.database import Database

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from services.verifier.did_document import read_did_document
-from services.verifier.facts import Objection
-from services.verifier.fetching import Errand, Wanted
-from services.verifier.objections import objection, unknown
-from services.verifier.sources import FoundList, Method
+from services.verifier.domain.facts import Objection
+from services.verifier.examination.did_document import read_did_document
+from services.verifier.examination.objections import objection, unknown
+from services.verifier.examination.sources import FoundList, Method
+from services.verifier.fetching.fetcher import Errand, Wanted
 from shared.errors import Invalid
 from shared.proofs import datetimes, didweb, strictjson
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.verifier.facts import KeyFacts
-from services.verifier.several import many
-from services.verifier.sources import Method
+from services.verifier.domain.facts import KeyFacts
+from services.verifier.examination.several import many
+from services.verifier.examination.sources import Method
 from shared.errors import Invalid
 from shared.proofs import datetimes, jwk, multikey, strictjson
 from shared.proofs.public_keys import PublicKey

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from services.verifier.several import many
+from services.verifier.examination.several import many
 from shared.errors import Invalid
 from shared.proofs import datetimes
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.verifier.facts import DocumentFacts, Objection, Outcome, ProofFacts
-from services.verifier.verdict import (
+from services.verifier.domain.facts import DocumentFacts, Objection, Outcome, ProofFacts
+from services.verifier.domain.verdict import (
     CONTEXTS,
     IN_FORCE,
     KEY,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from services.verifier.recognised_list import RecognisedIssuer, RecognisedList
+from services.verifier.recognition.recognised_list import RecognisedIssuer, RecognisedList
 from shared.eventstore.log import Connection
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.verifier.document_rules import document_checks
-from services.verifier.facts import Facts, ListFacts, Objection, Outcome, StatusFacts
-from services.verifier.verdict import FOUNDATIONS, KEY, Check, StatusSaid
+from services.verifier.domain.document_rules import document_checks
+from services.verifier.domain.facts import Facts, ListFacts, Objection, Outcome, StatusFacts
+from services.verifier.domain.verdict import FOUNDATIONS, KEY, Check, StatusSaid
 
 REVOCATION = "revocation"
 SUSPENSION = "suspension"

@@ -18,8 +18,8 @@ from typing import Final
 
 from prometheus_client import Counter
 
-from services.verifier.facts import Objection
-from services.verifier.objections import unknown
+from services.verifier.domain.facts import Objection
+from services.verifier.examination.objections import unknown
 from shared.errors import Invalid, Oversized
 from shared.outbound import OutboundClient, OutboundFailure, OutboundLimits
 

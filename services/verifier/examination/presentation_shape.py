@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.verifier.several import many
+from services.verifier.examination.several import many
 from shared.proofs.contexts import CREDENTIALS_V2
 from shared.proofs.jsonld_safety import is_absolute_iri
 from shared.proofs.strictjson import JsonObject, JsonValue

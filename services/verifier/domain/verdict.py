@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from services.verifier.facts import Objection, Outcome, Registry
+from services.verifier.domain.facts import Objection, Outcome, Registry
 
 PARSED = "parsed"
 CONTEXTS = "contexts"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.verifier.verdict import CHECKS
+from services.verifier.domain.verdict import CHECKS
 
 
 class CheckAnswer(BaseModel):

@@ -13,19 +13,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.verifier import recognised_store as store
-from services.verifier.document_rules import document_checks
-from services.verifier.facts import Objection, Outcome
-from services.verifier.reading import parse, read
-from services.verifier.recognised_list import (
+from services.verifier.domain.document_rules import document_checks
+from services.verifier.domain.facts import Objection, Outcome
+from services.verifier.examination.reading import parse, read
+from services.verifier.examination.signed import document_facts
+from services.verifier.examination.sources import Sources
+from services.verifier.recognition import recognised_store as store
+from services.verifier.recognition.recognised_list import (
     RecognisedIssuer,
     RecognisedList,
     list_document,
     read_list,
 )
-from services.verifier.recognised_store import KeptIssuer
-from services.verifier.signed import document_facts
-from services.verifier.sources import Sources
+from services.verifier.recognition.recognised_store import KeptIssuer
 from shared import clock
 from shared.database import Database
 from shared.errors import Conflict, Invalid, NotFound

@@ -1,0 +1,1 @@
+"""Issuers that an operator recognises: signed lists, kept, imported and handed on."""
