@@ -29,6 +29,11 @@ SETTINGS = {
     "unix_socket_directories": "",  # a socket's path has 107 bytes at most: data folders lie deeper
     "max_connections": "200",
     "idle_in_transaction_session_timeout": "10s",  # an append lock is never held by a sleeper
+    # Pages that no longer fit here are written and read back again and again; half a gigabyte is what a
+    # development machine has to spare. Only touched pages take memory.
+    "shared_buffers": "512MB",
+    # A new segment of the log would be filled with zeros before it is filled with the log.
+    "wal_init_zero": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Never a row's contents in the log: no failing statement, no "Key (…) already exists".
