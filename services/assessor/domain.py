@@ -110,17 +110,17 @@ def check_evidence(evidence: Sequence[SealedEvidence], public_url: str) -> None:
 
 
 def unknown_achievement(
-    newest: int | None, made_at: datetime | None, publications_wait: bool, at: datetime
+    newest: int | None, made_at: datetime | None, may_come: bool, at: datetime
 ) -> Invalid | NotYet:
     """Return why an achievement or version that is not known here is refused: now, or for good.
 
     `newest` is the newest version known (None: none), `made_at` the moment in the achievement's UUIDv7, and
-    `publications_wait` says that some were published which are not kept here yet: this may be one of them.
+    `may_come` says that its publication may be on its way here.
     A broker may not have been given it yet: an id that was made a moment ago and of which nothing is known
     may be on its way, too. Both are NotYet, all else Invalid('achievement-unknown').
     """
     young = newest is None and made_at is not None and abs(at - made_at) <= PUBLISHING_DELAY_MAX
-    if publications_wait or young:
+    if may_come or young:
         return NotYet("The achievement is not known here yet; send again.", UNKNOWN_ACHIEVEMENT_RETRY_S)
     return Invalid("achievement-unknown", "No such version of an achievement was published.")
 

@@ -9,6 +9,7 @@ from services.assessor.api.bulk import BulkLimits, Intake
 from services.assessor.handlers.enquire import Enquire
 from services.assessor.handlers.erase import Erase
 from services.assessor.handlers.keep import keep_achievements
+from services.assessor.handlers.publications import Publications
 from services.assessor.handlers.references import References
 from services.assessor.handlers.submission import Answer, Submission
 from services.assessor.handlers.submit import Submit
@@ -35,7 +36,7 @@ async def build(settings: AssessorSettings) -> Service:
         settings.database_url.get_secret_value(), NAME, settings.database_connections_max
     )
     keys, references, publications = LearnerKeyOwner(master_key), References(master_key), LaneLag()
-    submit = Submit(database, keys, references, settings.public_url, publications)
+    submit = Submit(database, keys, references, settings.public_url, Publications(publications))
     submissions: Batcher[Submission, Answer] = Batcher(submit.flush)
     rate = RateLimit(settings.requests_per_second_max, settings.requests_burst_max)
     return Service(

@@ -57,10 +57,12 @@ class LaneLag:
 
     def __init__(self) -> None:
         self._waiting: Callable[[], Awaitable[int]] | None = None
+        self.whole = True
+        """Whether the lag counts every fact that was committed, see Source."""
 
-    def bind(self, waiting: Callable[[], Awaitable[int]]) -> None:
+    def bind(self, waiting: Callable[[], Awaitable[int]], whole: bool = True) -> None:
         """Ask `waiting` from now on; it returns how many records the lane has not taken."""
-        self._waiting = waiting
+        self._waiting, self.whole = waiting, whole
 
     async def lags(self) -> bool:
         """Tell whether records wait that the lane has not taken and committed."""
@@ -107,7 +109,7 @@ class Consumer:
         self._buried_at: deque[float] = deque()
         self._requeue_checked_at = 0.0
         if subscription.lag is not None:
-            subscription.lag.bind(self.lag)
+            subscription.lag.bind(self.lag, source.lag_is_whole)
 
     @property
     def name(self) -> str:

@@ -69,6 +69,8 @@ class _Reader:
 class LocalSource:
     """Reads several types of events, one batch from one producer at a time, round robin."""
 
+    lag_is_whole = True
+
     def __init__(self, consumer: str, events: Sequence[type[Event]], own: Database, log: Database) -> None:
         self._consumer = consumer
         self._own = own

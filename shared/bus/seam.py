@@ -38,7 +38,13 @@ class BrokenError(Exception):
 
 
 class Source(Protocol):
-    """Where a consumer reads."""
+    """Where a consumer reads.
+
+    `lag_is_whole`: whether `lag` counts every fact that was committed, also one that its producer has not yet
+    brought to the bus.
+    """
+
+    lag_is_whole: bool
 
     async def poll(self, records_max: int, wait_s: float) -> Sequence[Record]:
         """Return the next records, at most `records_max`, waiting at most `wait_s` for the first.

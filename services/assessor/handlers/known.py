@@ -15,11 +15,11 @@ from uuid import UUID
 
 from services.assessor import domain, scoring, store
 from services.assessor.domain import Assessment, SubmitAssessment
+from services.assessor.handlers.publications import Publications
 from services.assessor.handlers.references import References
 from services.assessor.scoring import Bar, Judgement
 from services.assessor.store import AchievementKey, AttemptKey, KnownAchievement, Reference
 from shared import clock
-from shared.bus.consumer import LaneLag
 from shared.contracts.achievements import AchievementDefinition
 from shared.errors import Rejected, StaleStream, Unavailable
 from shared.eventstore import Session
@@ -64,11 +64,11 @@ async def fetch(
     keys: LearnerKeyOwner,
     references: References,
     public_url: str,
-    publications: LaneLag,
+    publications: Publications,
 ) -> Known:
     """Fetch what `commands` need and map their learners. Raises StaleStream to be called again.
 
-    `publications` is the lag of the lane that keeps achievements; it is asked only about an unknown one.
+    `publications` is asked only about an unknown achievement.
     """
     history = await session.load(stream_of(command) for command in commands)
     states = {key: domain.replay(item.event for item in past) for key, past in history.items()}
@@ -85,7 +85,7 @@ async def _prospects(
     session: Session,
     references: References,
     public_url: str,
-    publications: LaneLag,
+    publications: Publications,
 ) -> dict[int, Prospect]:
     new = {
         place: command
@@ -96,16 +96,20 @@ async def _prospects(
     found = await store.achievements(session.connection, wanted) if wanted else {}
     publications_wait = False
     if any(achievement.definition is None for achievement in found.values()):
-        publications_wait = await publications.lags()
+        publications_wait = await publications.wait()
         if not publications_wait:
             # The lane may have kept it between the look and the question: only now is unknown final.
             found = await store.achievements(session.connection, wanted)
     bars = {key: _bar_or_newest(key, achievement) for key, achievement in found.items()}
+    may_come = {
+        key: publications_wait or publications.may_come(key, session.at)
+        for key, bar in bars.items()
+        if not isinstance(bar, Bar)
+    }
     return {
-        place: _prospect(
-            command, bars[_achievement_of(command)], publications_wait, session.at, references, public_url
-        )
+        place: _prospect(command, bars[key], may_come.get(key, False), session.at, references, public_url)
         for place, command in new.items()
+        if (key := _achievement_of(command))
     }
 
 
@@ -122,14 +126,14 @@ def _bar_or_newest(key: AchievementKey, known: KnownAchievement) -> Bar | int | 
 def _prospect(
     command: SubmitAssessment,
     bar: Bar | int | None,
-    publications_wait: bool,
+    may_come: bool,
     at: datetime,
     references: References,
     public_url: str,
 ) -> Prospect:
     if not isinstance(bar, Bar):
         made_at = clock.uuid7_instant(UUID(command.achievement_id))
-        return domain.unknown_achievement(bar, made_at, publications_wait, at)
+        return domain.unknown_achievement(bar, made_at, may_come, at)
     try:
         domain.check_time(command.assessed_at, at)
         domain.check_evidence(command.evidence, public_url)

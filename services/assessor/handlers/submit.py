@@ -19,10 +19,10 @@ import prometheus_client
 from services.assessor import domain, projections
 from services.assessor.domain import Assessment, Facts, SubmitAssessment
 from services.assessor.handlers.known import Judged, Known, fetch, stream_of
+from services.assessor.handlers.publications import Publications
 from services.assessor.handlers.records import content_hmac, open_record, seal_record
 from services.assessor.handlers.references import References
 from services.assessor.handlers.submission import Answer, Submission, answer_from
-from shared.bus.consumer import LaneLag
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.database import Database
 from shared.errors import Conflict, Gone, Invalid, MicrocredError, Rejected
@@ -43,7 +43,7 @@ class Submit:
         keys: LearnerKeyOwner,
         references: References,
         public_url: str,
-        publications: LaneLag,
+        publications: Publications,
     ) -> None:
         self._database = database
         self._keys = keys

@@ -79,6 +79,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client h
 class KafkaSource:
     """Reads the topics of `events` as a member of the group of `consumer`."""
 
+    lag_is_whole = False
+
     def __init__(
         self, consumer: str, events: Sequence[type[Event]], own: Database, cluster: Cluster, meter: Meter
     ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from services.assessor.api import examples
 from services.assessor.api.submission import SubmissionBody
+from services.assessor.handlers.publications import Publications
 from services.assessor.handlers.references import References
 from services.assessor.handlers.submission import Answer, Submission
 from services.assessor.handlers.submit import Submit
@@ -163,15 +164,17 @@ async def test_an_unknown_achievement_is_refused_unless_its_id_was_made_a_moment
 
 
 async def test_what_is_published_between_the_look_and_the_question_is_known(world: Any, body: Any) -> None:
-    publications = LaneLag()
+    lag = LaneLag()
 
     async def waiting() -> int:
         await world.publish(version=2)
         return 0
 
-    publications.bind(waiting)
+    lag.bind(waiting)
     keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
-    submit = Submit(world.service.database, keys, references, world.settings.public_url, publications)
+    submit = Submit(
+        world.service.database, keys, references, world.settings.public_url, Publications(publications)
+    )
     command = SubmissionBody.model_validate(body(achievement_version=2)).command(ALPHA)
     [answer] = await submit.flush([Submission(command, Meta("api-key:of-test", "of-the-test"))])
     assert isinstance(answer, Answer)
