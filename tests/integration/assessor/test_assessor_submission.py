@@ -172,9 +172,7 @@ async def test_what_is_published_between_the_look_and_the_question_is_known(worl
 
     lag.bind(waiting)
     keys, references = LearnerKeyOwner(world.master_key), References(world.master_key)
-    submit = Submit(
-        world.service.database, keys, references, world.settings.public_url, Publications(publications)
-    )
+    submit = Submit(world.service.database, keys, references, world.settings.public_url, Publications(lag))
     command = SubmissionBody.model_validate(body(achievement_version=2)).command(ALPHA)
     [answer] = await submit.flush([Submission(command, Meta("api-key:of-test", "of-the-test"))])
     assert isinstance(answer, Answer)
