@@ -23,6 +23,7 @@ from services.cli import (
     replay,
     serve,
     settings,
+    signing_keys,
     verify,
 )
 
@@ -42,6 +43,7 @@ app.command("replay")(replay.replay)
 app.command("settings")(settings.settings)
 app.add_typer(issuers.app, name="issuers")
 app.add_typer(keys.app, name="keys")
+app.add_typer(signing_keys.app, name="signing-keys")
 app.add_typer(recognised_issuers.app, name="recognised-issuers")
 app.add_typer(dead_letters.app, name="dead-letters")
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from shared.contracts.achievements import AchievementPublished
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.contracts.event import Event
-from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished
+from shared.contracts.issuers import IssuerKeyPublished, IssuerKeyRetired, IssuerPublished
 from shared.contracts.status_lists import StatusListPublished
 from shared.eventstore import Recorded
 from shared.eventstore.log import Connection
@@ -58,11 +58,12 @@ WHERE holding.issuer_id = successor.issuer_id AND holding.learner_id = successor
   AND holding.achievement_id = successor.achievement_id AND holding.credential_id = successor.credential_id
 """
 LISTS = """
-INSERT INTO status_list AS kept (issuer_id, list_id, version, bits, published_at, valid_until)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::bytea[], $5::timestamptz[], $6::timestamptz[])
+INSERT INTO status_list AS kept (issuer_id, list_id, version, bits, published_at, valid_until, key_id)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],
+                     $7::text[])
 ON CONFLICT (issuer_id, list_id) DO UPDATE
 SET version = excluded.version, bits = excluded.bits, published_at = excluded.published_at,
-    valid_until = excluded.valid_until
+    valid_until = excluded.valid_until, key_id = excluded.key_id
 WHERE kept.version < excluded.version
 """
 ACHIEVEMENTS = """
@@ -76,9 +77,15 @@ SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::bytea[], $5::timesta
 ON CONFLICT DO NOTHING
 """
 KEYS = """
-INSERT INTO issuer_key (issuer_id, key_id, public_key_multibase, valid_from)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+INSERT INTO issuer_key (issuer_id, key_id, public_key_multibase, valid_from, published_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
 ON CONFLICT DO NOTHING
+"""
+KEY_ENDS = """
+UPDATE issuer_key SET ends_at = ended.ends_at, retired_as = ended.reason
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])
+  AS ended (issuer_id, key_id, ends_at, reason)
+WHERE issuer_key.issuer_id = ended.issuer_id AND issuer_key.key_id = ended.key_id
 """
 
 
@@ -89,6 +96,7 @@ async def project(connection: Connection, events: Sequence[Recorded]) -> None:
         of_kind[type(each.event)].append(each)
     await _profiles(connection, _of(of_kind, IssuerPublished))
     await _keys(connection, _of(of_kind, IssuerKeyPublished))
+    await _key_ends(connection, _of(of_kind, IssuerKeyRetired))
     await _achievements(connection, _of(of_kind, AchievementPublished))
     await _lists(connection, _of(of_kind, StatusListPublished))
     await _issued(connection, _of(of_kind, CredentialIssued))
@@ -96,12 +104,16 @@ async def project(connection: Connection, events: Sequence[Recorded]) -> None:
     await _revoked(connection, _of(of_kind, CredentialRevoked))
 
 
-def bits_of(published: StatusListPublished) -> bytes:
-    """The bits that a published list shows, as its `encodedList` has them."""
+def shown_by(published: StatusListPublished) -> tuple[bytes, str]:
+    """The bits that a published list shows, as its `encodedList` has them, and the id of the key it bears."""
     document = strictjson.loads(published.credential.encode())
     if isinstance(document, dict) and isinstance(subject := document.get("credentialSubject"), dict):
-        return bitstring.decode(str(subject.get("encodedList"))).data
-    raise TypeError("a published status list is a credential with one subject")
+        bits = bitstring.decode(str(subject.get("encodedList"))).data
+        proofs = document.get("proof")
+        first = proofs[0] if isinstance(proofs, list) and proofs else None
+        if isinstance(first, dict):
+            return bits, str(first.get("verificationMethod"))
+    raise TypeError("a published status list is a credential with one subject and its proofs")
 
 
 def _of(of_kind: Mapping[type[Event], Sequence[Recorded]], kind: type[Kind]) -> list[tuple[str, Kind]]:
@@ -181,14 +193,16 @@ async def _give_back(connection: Connection, rows: list[tuple[str, CredentialRev
 async def _lists(connection: Connection, rows: list[tuple[str, StatusListPublished]]) -> None:
     newest = {(issuer_id, event.list_id): event for issuer_id, event in rows}
     if newest:
+        shown = [shown_by(event) for event in newest.values()]
         await connection.execute(
             LISTS,
             [issuer_id for issuer_id, _ in newest],
             [list_id for _, list_id in newest],
             [event.version for event in newest.values()],
-            [bits_of(event) for event in newest.values()],
+            [bits for bits, _ in shown],
             [event.published_at for event in newest.values()],
             [event.valid_until for event in newest.values()],
+            [key_id for _, key_id in shown],
         )
 
 
@@ -224,4 +238,17 @@ async def _keys(connection: Connection, rows: list[tuple[str, IssuerKeyPublished
             [event.key_id for _, event in rows],
             [event.public_key_multibase for _, event in rows],
             [event.valid_from for _, event in rows],
+            [event.published_at or event.valid_from for _, event in rows],
+        )
+
+
+async def _key_ends(connection: Connection, rows: list[tuple[str, IssuerKeyRetired]]) -> None:
+    newest = {(issuer_id, event.key_id): event for issuer_id, event in rows}
+    if newest:
+        await connection.execute(
+            KEY_ENDS,
+            [issuer_id for issuer_id, _ in newest],
+            [key_id for _, key_id in newest],
+            [event.ends_at for event in newest.values()],
+            [event.reason for event in newest.values()],
         )

@@ -9,6 +9,9 @@ from pydantic import AliasChoices, Field, SecretStr, model_validator
 
 from shared.settings import KeyHolderSettings
 
+KEY_OVERLAP_S_MIN = 86_400
+"""A day: for that long others may keep a DID document."""
+
 
 class IssuerSettings(KeyHolderSettings):
     """Settings of the issuer."""
@@ -26,7 +29,8 @@ class IssuerSettings(KeyHolderSettings):
     signing_database_url: SecretStr | None = Field(
         default=None,
         description="PostgreSQL as the role `signer`, which owns the schema `signing` with the private keys."
-        " Everything but the desk needs it, and `microcred issuers create`.",
+        " Everything but the desk needs it, and the commands that make keys: `microcred issuers create` and"
+        " `microcred signing-keys`.",
     )
     vault_database_url: SecretStr = Field(
         description="PostgreSQL as the role `vault_reader`, which may read learners' keys and nothing else."
@@ -59,6 +63,19 @@ class IssuerSettings(KeyHolderSettings):
         description="For how long a verifier may keep a status list (`ttl`), in milliseconds.",
     )
 
+    key_overlap_s: int = Field(
+        default=KEY_OVERLAP_S_MIN,
+        ge=0,
+        description="How long a new signing key is published before it signs, so that whoever keeps a copy of"
+        " `did.json` knows it by then. At least a day in production.",
+    )
+
+    @model_validator(mode="after")
+    def _new_keys_are_known_in_time(self) -> Self:
+        if self.environment == "production" and self.key_overlap_s < KEY_OVERLAP_S_MIN:
+            raise ValueError(f"KEY_OVERLAP_S must be {KEY_OVERLAP_S_MIN} or more in production")
+        return self
+
     @model_validator(mode="after")
     def _lists_are_refreshed_in_time(self) -> Self:
         if self.status_list_refresh_before_s >= self.status_list_validity_s:
@@ -72,6 +89,11 @@ class IssuerSettings(KeyHolderSettings):
         if self.only != "desk" and self.signing_database_url is None:
             raise ValueError("SIGNING_DATABASE_URL must be set, but for ISSUER_ONLY=desk")
         return self
+
+    @property
+    def key_overlap(self) -> timedelta:
+        """`key_overlap_s` as a span."""
+        return timedelta(seconds=self.key_overlap_s)
 
     @property
     def status_list_validity(self) -> timedelta:

@@ -42,22 +42,26 @@ async def lock_lists(connection: Connection, keys: Iterable[ListKey]) -> list[Li
     return [_list(row) for row in rows]
 
 
-LOCK_DUE_LISTS = """
-SELECT issuer_id, list_id, version, bits FROM status_list WHERE valid_until < $1
-ORDER BY 1, 2 LIMIT $2 FOR UPDATE
-"""
+COMPROMISED = "SELECT issuer_id, key_id FROM issuer_key WHERE retired_as = 'compromised'"
+DUE = f"valid_until < $1 OR (issuer_id, key_id) IN ({COMPROMISED})"
+COUNT_DUE = f"SELECT count(*) FROM status_list WHERE {DUE}"  # noqa: S608
+LOCK_DUE = (
+    f"SELECT issuer_id, list_id, version, bits FROM status_list WHERE {DUE}"  # noqa: S608
+    " ORDER BY 1, 2 LIMIT $2 FOR UPDATE"
+)
 
 
-async def lock_lists_that_end_before(
-    connection: Connection, moment: datetime, lists_max: int
-) -> list[ListRow]:
-    """Lock up to `lists_max` lists whose newest version is valid until before `moment`."""
-    return [_list(row) for row in await connection.fetch(LOCK_DUE_LISTS, moment, lists_max)]
+async def lock_due_lists(connection: Connection, moment: datetime, lists_max: int) -> list[ListRow]:
+    """Lock up to `lists_max` lists that nobody will believe at `moment`.
+
+    Their newest version ends before it, or bears the signature of a key that was compromised.
+    """
+    return [_list(row) for row in await connection.fetch(LOCK_DUE, moment, lists_max)]
 
 
-async def count_lists_that_end_before(connection: Connection, moment: datetime) -> int:
+async def count_due_lists(connection: Connection, moment: datetime) -> int:
     """Return how many lists are due for a new version."""
-    return int(await connection.fetchval("SELECT count(*) FROM status_list WHERE valid_until < $1", moment))
+    return int(await connection.fetchval(COUNT_DUE, moment))
 
 
 LISTS = "(SELECT count(*) FROM status_list l WHERE l.issuer_id = t.issuer_id)"

@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from services.issuer.indexes import CAPACITY
+from services.issuer.key_rules import PublishedKey
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.issuers import IssuerProfile
 from shared.errors import Conflict, Unavailable
 from shared.eventstore.log import Connection
-from shared.proofs import multikey
-from shared.proofs.public_keys import PublicKey
 
 HoldingKey = tuple[str, str, str]
 """(issuer_id, learner_id, achievement_id)"""
@@ -31,14 +30,13 @@ KeyRef = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant as it issues now: its wrapped secret, newest profile, newest key."""
+    """A tenant as it issues now: its wrapped secret, newest profile, and every key that it ever published."""
 
     issuer_id: str
     wrapped_secret: bytes
     did: str
     profile_version: int
-    key_id: str
-    public_key: PublicKey
+    keys: tuple[PublishedKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +82,37 @@ async def insert_tenant(connection: Connection, issuer_id: str, wrapped_secret: 
         raise Conflict("issuer-exists", "An issuer with this slug is being made at this moment.")
 
 
+async def lock_tenant(connection: Connection, issuer_id: str) -> str | None:
+    """Lock a tenant, so that its keys and what is begun under them take turns; returns its DID, or None."""
+    await connection.execute("SELECT FROM tenant WHERE issuer_id = $1 FOR UPDATE", issuer_id)
+    return _text(
+        await connection.fetchval(
+            "SELECT did FROM profile WHERE issuer_id = $1 ORDER BY version DESC LIMIT 1", issuer_id
+        )
+    )
+
+
 TENANTS = """
-SELECT t.issuer_id, t.wrapped_secret, p.version, p.did, k.key_id, k.public_key_multibase
+SELECT t.issuer_id, t.wrapped_secret, p.version, p.did
 FROM unnest($1::text[]) AS wanted (issuer_id)
 JOIN tenant t USING (issuer_id)
 JOIN LATERAL (
     SELECT version, did FROM profile WHERE issuer_id = t.issuer_id ORDER BY version DESC LIMIT 1
 ) p ON true
-JOIN LATERAL (
-    SELECT key_id, public_key_multibase FROM issuer_key WHERE issuer_id = t.issuer_id
-    ORDER BY valid_from DESC, key_id LIMIT 1
-) k ON true
 """
 
 
 async def tenants(connection: Connection, issuer_ids: Iterable[str]) -> dict[str, Tenant]:
     """Return the tenants that exist among `issuer_ids`."""
     rows = await connection.fetch(TENANTS, sorted(set(issuer_ids)))
+    keys = await published_keys(connection, [row["issuer_id"] for row in rows])
     return {
         row["issuer_id"]: Tenant(
             row["issuer_id"],
             row["wrapped_secret"],
             row["did"],
             row["version"],
-            row["key_id"],
-            multikey.decode_public_key(row["public_key_multibase"]),
+            keys[row["issuer_id"]],
         )
         for row in rows
     }
@@ -218,28 +222,32 @@ async def newest_profile(connection: Connection, issuer_id: str) -> tuple[str, I
     return (row["did"], IssuerProfile.model_validate_json(row["profile"])) if row is not None else None
 
 
-PUBLIC_KEYS = """
-SELECT k.issuer_id, k.key_id, k.public_key_multibase
-FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, key_id) JOIN issuer_key k USING (issuer_id, key_id)
-"""
+KEY = "k.issuer_id, k.key_id, k.public_key_multibase, k.published_at, k.valid_from, k.ends_at, k.retired_as"
+PUBLIC_KEYS = (
+    f"SELECT {KEY} FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, key_id)"  # noqa: S608 - our text
+    " JOIN issuer_key k USING (issuer_id, key_id)"
+)
 
 
-async def public_keys(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, PublicKey]:
-    """Return the published public keys that exist among `keys`."""
+async def public_keys(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, PublishedKey]:
+    """Return the published keys that exist among `keys`."""
     rows = await connection.fetch(PUBLIC_KEYS, *_columns(sorted(set(keys)), 2))
-    return {
-        (row["issuer_id"], row["key_id"]): multikey.decode_public_key(row["public_key_multibase"])
-        for row in rows
-    }
+    return {(row["issuer_id"], row["key_id"]): _key(row) for row in rows}
 
 
-async def all_public_keys(connection: Connection, issuer_id: str) -> list[PublicKey]:
-    """Return every public key that the tenant ever published, oldest first."""
+async def published_keys(
+    connection: Connection, issuer_ids: Iterable[str]
+) -> dict[str, tuple[PublishedKey, ...]]:
+    """Return every key that each tenant ever published, oldest first."""
+    wanted = sorted(set(issuer_ids))
     rows = await connection.fetch(
-        "SELECT public_key_multibase FROM issuer_key WHERE issuer_id = $1 ORDER BY valid_from, key_id",
-        issuer_id,
+        f"SELECT {KEY} FROM issuer_key k WHERE issuer_id = ANY($1) ORDER BY valid_from, key_id",  # noqa: S608
+        wanted,
     )
-    return [multikey.decode_public_key(row["public_key_multibase"]) for row in rows]
+    found: dict[str, list[PublishedKey]] = {issuer_id: [] for issuer_id in wanted}
+    for row in rows:
+        found[row["issuer_id"]].append(_key(row))
+    return {issuer_id: tuple(keys) for issuer_id, keys in found.items()}
 
 
 async def credential(connection: Connection, issuer_id: str, credential_id: str) -> CredentialRow | None:
@@ -350,6 +358,17 @@ def _definition(data: bytes) -> AchievementDefinition:
 
 def _text(value: Any) -> str | None:
     return str(value) if value is not None else None
+
+
+def _key(row: Any) -> PublishedKey:
+    return PublishedKey(
+        row["key_id"],
+        row["public_key_multibase"],
+        row["published_at"],
+        row["valid_from"],
+        row["ends_at"],
+        row["retired_as"],
+    )
 
 
 def _credential(row: Any) -> CredentialRow:

@@ -49,7 +49,7 @@ async def keep_lists(batch: Sequence[Recorded], session: Session, _: Any) -> Non
 
 
 async def keep_issuers(batch: Sequence[Recorded], session: Session, _: Any) -> None:
-    """Keep tenants' names and public keys."""
+    """Keep tenants' names, and their public keys with their ends."""
     await projections.project_issuers(batch, session.connection)
 
 
@@ -70,7 +70,12 @@ class Kept:
             Method(
                 row.key_id,
                 multikey.decode_public_key(row.public_key_multibase),
-                KeyFacts(row.did, valid_from=row.valid_from),
+                KeyFacts(
+                    row.did,
+                    valid_from=row.valid_from,
+                    signs_until=row.ends_at,
+                    compromised=row.compromised,
+                ),
             )
             for row in rows
         ]

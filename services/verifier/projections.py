@@ -8,8 +8,8 @@ from hashlib import sha256
 import orjson
 
 from services.verifier import store
-from services.verifier.store import IssuerRow, KeyRow, ListRow
-from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished
+from services.verifier.store import IssuerRow, KeyEnd, KeyRow, ListRow
+from shared.contracts.issuers import IssuerKeyPublished, IssuerKeyRetired, IssuerPublished
 from shared.contracts.status_lists import StatusListPublished
 from shared.errors import Invalid
 from shared.eventstore import Recorded
@@ -32,9 +32,10 @@ async def project_lists(batch: Sequence[Recorded], connection: Connection) -> No
 
 
 async def project_issuers(batch: Sequence[Recorded], connection: Connection) -> None:
-    """Keep the newest profile of each tenant in `batch`, and every public key."""
+    """Keep the newest profile of each tenant in `batch`, and every public key with its end."""
     issuers: dict[str, IssuerRow] = {}
     keys: dict[tuple[str, str], KeyRow] = {}
+    ends: dict[tuple[str, str], KeyEnd] = {}
     for recorded in batch:
         event, issuer_id = recorded.event, recorded.issuer_id
         if isinstance(event, IssuerPublished):
@@ -44,8 +45,12 @@ async def project_issuers(batch: Sequence[Recorded], connection: Connection) -> 
         elif isinstance(event, IssuerKeyPublished):
             key = KeyRow(issuer_id, event.key_id, event.did, event.public_key_multibase, event.valid_from)
             keys.setdefault((issuer_id, event.key_id), key)
+        elif isinstance(event, IssuerKeyRetired):
+            end = KeyEnd(issuer_id, event.key_id, event.ends_at, event.reason == "compromised")
+            ends[(issuer_id, event.key_id)] = end
     await store.keep_issuers(connection, list(issuers.values()))
     await store.keep_keys(connection, list(keys.values()))
+    await store.end_keys(connection, list(ends.values()))
 
 
 def _list_row(issuer_id: str, event: StatusListPublished) -> ListRow:

@@ -17,7 +17,7 @@ from services.verifier.handlers import Kept, Verify
 from services.verifier.settings import VerifierSettings
 from shared.access import api_key_subscription
 from shared.bus.consumer import Subscription
-from shared.contracts.issuers import IssuerKeyPublished, IssuerPublished
+from shared.contracts.issuers import IssuerKeyPublished, IssuerKeyRetired, IssuerPublished
 from shared.contracts.status_lists import StatusListPublished
 from shared.database import Database
 from shared.limits import RateLimit
@@ -29,7 +29,11 @@ NAME = "verifier"
 MIGRATIONS = Path(__file__).parent / "migrations"
 LANES = (
     Subscription("verifier.keep_lists", (StatusListPublished,), handlers.keep_lists),
-    Subscription("verifier.keep_issuers", (IssuerPublished, IssuerKeyPublished), handlers.keep_issuers),
+    Subscription(
+        "verifier.keep_issuers",
+        (IssuerPublished, IssuerKeyPublished, IssuerKeyRetired),
+        handlers.keep_issuers,
+    ),
     api_key_subscription(NAME),
 )
 

@@ -43,13 +43,29 @@ class IssuerRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A public key of a tenant; `key_id` is the full DID URL of its verification method."""
+    """A public key of a tenant; `key_id` is the full DID URL of its verification method.
+
+    What bears a moment before `valid_from` or from `ends_at` on is not its work; if it was `compromised`, the
+    work of whoever had it by then.
+    """
 
     issuer_id: str
     key_id: str
     did: str
     public_key_multibase: str
     valid_from: datetime
+    ends_at: datetime | None = None
+    compromised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEnd:
+    """The end of a public key of a tenant."""
+
+    issuer_id: str
+    key_id: str
+    ends_at: datetime
+    compromised: bool
 
 
 KEEP_LISTS = """
@@ -113,6 +129,25 @@ async def keep_keys(connection: Connection, rows: Sequence[KeyRow]) -> None:
         [row.did for row in rows],
         [row.public_key_multibase for row in rows],
         [row.valid_from for row in rows],
+    )
+
+
+END_KEYS = """
+UPDATE issuer_key SET ends_at = ended.ends_at, compromised = ended.compromised
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::boolean[])
+  AS ended (issuer_id, key_id, ends_at, compromised)
+WHERE issuer_key.issuer_id = ended.issuer_id AND issuer_key.key_id = ended.key_id
+"""
+
+
+async def end_keys(connection: Connection, rows: Sequence[KeyEnd]) -> None:
+    """Write down the ends of keys that are kept. One row a key: its last end."""
+    await connection.execute(
+        END_KEYS,
+        [row.issuer_id for row in rows],
+        [row.key_id for row in rows],
+        [row.ends_at for row in rows],
+        [row.compromised for row in rows],
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from shared.contracts.achievements import LongText, Text, Url
 from shared.contracts.event import Event, Instant, Slug, Topic, Value
 from shared.contracts.topics import ISSUERS
+
+KeyRetirement = Literal["superseded", "compromised"]
+"""Why a signing key ends: another took its place, or somebody else may have it."""
 
 
 class IssuerProfile(Value):
@@ -40,7 +43,11 @@ class IssuerPublished(Event):
 
 
 class IssuerKeyPublished(Event):
-    """A public key that signs for the tenant: `key_id` is the full DID URL of its verification method."""
+    """A public key that signs for the tenant: `key_id` is the full DID URL of its verification method.
+
+    It is listed from `published_at` on, and signs nothing before `valid_from`: whoever keeps a copy of the
+    DID document has the key in it by then. Without `published_at` both are one moment.
+    """
 
     TYPE: ClassVar[str] = "issuer.key-published.v1"
     TOPIC: ClassVar[Topic] = ISSUERS
@@ -50,6 +57,31 @@ class IssuerKeyPublished(Event):
     key_id: str
     public_key_multibase: str
     valid_from: Instant
+    published_at: Instant | None = None
+
+    @property
+    def aggregate_id(self) -> str:
+        return self.public_key_multibase
+
+
+class IssuerKeyRetired(Event):
+    """A key signs no more: what it signed before `ends_at` stays good, and nothing signed since is.
+
+    A superseded key ends when it is retired and stays listed. A compromised one ended at the moment from
+    which somebody else may have had it, and is no longer listed for assertions. Of two ends the later event
+    counts: it never moves the end of a compromised key to a later moment.
+    """
+
+    TYPE: ClassVar[str] = "issuer.key-retired.v1"
+    TOPIC: ClassVar[Topic] = ISSUERS
+    STREAM: ClassVar[str] = "issuer-key"
+
+    did: str
+    key_id: str
+    public_key_multibase: str
+    reason: KeyRetirement
+    ends_at: Instant
+    retired_at: Instant
 
     @property
     def aggregate_id(self) -> str:

@@ -19,7 +19,13 @@ from shared.contracts.achievements import AchievementPublished
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.contracts.event import Event
-from shared.contracts.issuers import ApiKeyCreated, ApiKeyRevoked, IssuerKeyPublished, IssuerPublished
+from shared.contracts.issuers import (
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    IssuerKeyPublished,
+    IssuerKeyRetired,
+    IssuerPublished,
+)
 from shared.contracts.learners import LearnerErased
 from shared.contracts.notifications import NotificationGaveUp, NotificationRequested, NotificationSent
 from shared.contracts.status_lists import StatusListPublished
@@ -36,6 +42,7 @@ EVENTS: tuple[type[Event], ...] = (
     StatusListPublished,
     IssuerPublished,
     IssuerKeyPublished,
+    IssuerKeyRetired,
     ApiKeyCreated,
     ApiKeyRevoked,
     LearnerErased,

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote, unquote, urlsplit
 
 from shared.errors import Invalid
@@ -25,6 +26,7 @@ _DID_CHARS_MAX = 2_048
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9._-]|%[0-9A-F]{2})+")
 _PORT_MAX = 65_535
+NONE_REVOKED: Mapping[PublicKey, str] = MappingProxyType({})
 
 
 def did(public_url: str, path: str = "") -> str:
@@ -65,15 +67,22 @@ def document_url(identifier: str) -> str:
     return f"https://{host}{':' + port if percent else ''}/{path}/did.json"
 
 
-def document(identifier: str, public_keys: Sequence[PublicKey]) -> JsonObject:
+def document(
+    identifier: str, public_keys: Sequence[PublicKey], revoked: Mapping[PublicKey, str] = NONE_REVOKED
+) -> JsonObject:
     """The DID document of `identifier` with its keys, in the order given.
 
-    Keys stay listed after they are retired: a credential signed with one must verify for ever.
-    `assertionMethod` is a list of full DID URLs, the only form that every verifier reads.
+    Keys stay listed after they are retired: a credential signed with one must verify for ever. Not so what
+    was compromised: `revoked` keys are told with their moment, a dateTimeStamp (Controlled Identifiers 1.0
+    §2.2), and asserted with no more. `assertionMethod` is a list of full DID URLs, the only form that every
+    verifier reads.
     """
     document_url(identifier)
     methods = [multikey.verification_method(identifier, key) for key in public_keys]
     method_ids: list[JsonValue] = [method["id"] for method in methods]
+    methods += [
+        multikey.verification_method(identifier, key) | {"revoked": moment} for key, moment in revoked.items()
+    ]
     return {
         "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
         "id": identifier,

@@ -29,6 +29,7 @@ from shared.contracts.issuers import (
     ApiKeyCreated,
     ApiKeyRevoked,
     IssuerKeyPublished,
+    IssuerKeyRetired,
     IssuerProfile,
     IssuerPublished,
 )
@@ -159,7 +160,17 @@ SAMPLES: tuple[Event, ...] = (
         ),
         published_at=AT,
     ),
-    IssuerKeyPublished(did=DID, key_id=f"{DID}#{KEY}", public_key_multibase=KEY, valid_from=AT),
+    IssuerKeyPublished(
+        did=DID, key_id=f"{DID}#{KEY}", public_key_multibase=KEY, valid_from=LATER, published_at=AT
+    ),
+    IssuerKeyRetired(
+        did=DID,
+        key_id=f"{DID}#{KEY}",
+        public_key_multibase=KEY,
+        reason="compromised",
+        ends_at=AT,
+        retired_at=LATER,
+    ),
     ApiKeyCreated(
         prefix="k3y5ar3h",
         sha256="cd" * 32,

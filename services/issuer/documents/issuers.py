@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from services.issuer.documents.addresses import Addresses
+from services.issuer.documents.addresses import Addresses, stamp
 from shared.contracts.issuers import IssuerProfile
 from shared.proofs import didkey, didweb
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
 from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """A key of a DID document; `compromised_at` is the moment since which somebody else may have it."""
+
+    public_key: PublicKey
+    compromised_at: datetime | None = None
 
 
 def profile(addresses: Addresses, slug: str, did: str, facts: IssuerProfile) -> JsonObject:
@@ -33,8 +43,10 @@ def profile_page(addresses: Addresses, slug: str, did: str, facts: IssuerProfile
     return {"@context": [CREDENTIALS_V2, OPEN_BADGES_V3], **profile(addresses, slug, did, facts)}
 
 
-def did_document(did: str, public_keys: Sequence[PublicKey]) -> JsonObject:
+def did_document(did: str, keys: Sequence[ListedKey]) -> JsonObject:
     """What `did` resolves to, with every key that it ever had, oldest first; a did:key has one."""
     if didkey.is_did_key(did):
         return didkey.document(did)
-    return didweb.document(did, public_keys)
+    good = [key.public_key for key in keys if key.compromised_at is None]
+    revoked = {key.public_key: stamp(key.compromised_at) for key in keys if key.compromised_at is not None}
+    return didweb.document(did, good, revoked)

@@ -22,6 +22,7 @@ from services.issuer.documents.signed import proof_configs
 from services.issuer.handlers.linting import lint_sample
 from services.issuer.handlers.proving import Hash
 from services.issuer.handlers.retrying import retrying
+from services.issuer.key_rules import signing_key
 from services.issuer.projections import project
 from services.issuer.store import Tenant
 from shared import clock
@@ -157,7 +158,7 @@ class Achievements:
                 PlannedProof(id=f"urn:uuid:{_SAMPLE_ID[:-1]}{number}", cryptosuite=suite)
                 for number, suite in enumerate(self._cryptosuites)
             ),
-            key_id=tenant.key_id,
+            key_id=signing_key(tenant.keys, at).key_id,
             status=StatusEntry(list_id=_SAMPLE_ID, index=0),
             created=at,
             valid_from=at,

@@ -21,11 +21,12 @@ from services.issuer.documents.credential import CONTEXTS, RENDERER, holes_aroun
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
+from services.issuer.key_rules import signing_key
 from services.issuer.projections import project
 from services.issuer.store import HoldingKey, Tenant
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.assessments import AssessmentPassed
-from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, StatusEntry
+from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof
 from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Append, Recorded, Session
@@ -126,13 +127,26 @@ class Issue:
             return
         numbers = Counter(each.cause.issuer_id for each, _ in plans)
         places = await store.reserve_places(session.connection, numbers)
+        # Only now, with the tenants locked: a key that was retired meanwhile begins nothing any more.
+        keys = await store.published_keys(session.connection, numbers)
+        key_ids = {issuer_id: signing_key(keys[issuer_id], session.at).key_id for issuer_id in numbers}
         appends: list[Append] = []
         entries = {issuer_id: StatusEntries(prepared.secrets[issuer_id]) for issuer_id in numbers}
         for each, plan in plans:
-            status = entries[each.cause.issuer_id].entry(places[each.cause.issuer_id])
-            places[each.cause.issuer_id] += 1
-            validity_days = definitions[_version(each)].validity_days
-            events = self._decide(each, plan, prepared, status, validity_days, session)
+            issuer_id = each.cause.issuer_id
+            status = entries[issuer_id].entry(places[issuer_id])
+            places[issuer_id] += 1
+            making = self._making(each, prepared.tenants[issuer_id], key_ids[issuer_id])
+            events = domain.decide_issue(
+                plan,
+                each.passed,
+                credential_id=each.credential_id,
+                making=making,
+                status=status,
+                sealed=each.resealed.sealed,
+                validity_days=definitions[_version(each)].validity_days,
+                at=session.at,
+            )
             appends.append(Append(*each.stream, 0, tuple(events), caused_by(each.cause, LANE)))
         await project(session.connection, await session.append(appends))
 
@@ -166,35 +180,16 @@ class Issue:
                 in_force[each.holding] = each.credential_id
         return plans, definitions
 
-    def _decide(
-        self,
-        wanted: Wanted,
-        plan: domain.IssuePlan,
-        prepared: Prepared,
-        status: StatusEntry,
-        validity_days: int | None,
-        session: Session,
-    ) -> list[CredentialIssued]:
-        tenant = prepared.tenants[wanted.cause.issuer_id]
-        making = domain.Making(
+    def _making(self, wanted: Wanted, tenant: Tenant, key_id: str) -> domain.Making:
+        return domain.Making(
             profile_version=tenant.profile_version,
-            key_id=tenant.key_id,
+            key_id=key_id,
             renderer=RENDERER,
             contexts=self._contexts,
             proofs=tuple(
                 PlannedProof(id=_proof_id(wanted.credential_id, suite), cryptosuite=suite)
                 for suite in self._cryptosuites
             ),
-        )
-        return domain.decide_issue(
-            plan,
-            wanted.passed,
-            credential_id=wanted.credential_id,
-            making=making,
-            status=status,
-            sealed=wanted.resealed.sealed,
-            validity_days=validity_days,
-            at=session.at,
         )
 
 

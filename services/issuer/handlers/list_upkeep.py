@@ -71,7 +71,10 @@ class OpenLists:
 
 
 class RefreshLists:
-    """Publishes lists anew, unchanged, well before their newest version ends: a stale list is no answer."""
+    """Publishes lists anew, unchanged, well before their newest version ends: a stale list is no answer.
+
+    Nor is one under a compromised key: it gets the signature of another at the next turn.
+    """
 
     def __init__(self, database: Database, lists: StatusLists, before: timedelta, every_s: float) -> None:
         self._database = database
@@ -84,9 +87,9 @@ class RefreshLists:
         await _until(stopping, self._every_s, self.turn)
 
     async def turn(self) -> int:
-        """Publish up to REFRESH_LISTS_MAX lists that end soon; returns how many."""
+        """Publish up to REFRESH_LISTS_MAX lists that are due; returns how many."""
         async with self._database.session() as session:
-            rows = await status_list_store.lock_lists_that_end_before(
+            rows = await status_list_store.lock_due_lists(
                 session.connection, session.at + self._before, REFRESH_LISTS_MAX
             )
             tenants = await store.tenants(session.connection, {row.key[0] for row in rows})
@@ -99,7 +102,7 @@ class RefreshLists:
     async def pending(self) -> int:
         """Return how many lists are due."""
         async with self._database.connection() as connection:
-            return await status_list_store.count_lists_that_end_before(connection, clock.now() + self._before)
+            return await status_list_store.count_due_lists(connection, clock.now() + self._before)
 
 
 async def _until(stopping: asyncio.Event, every_s: float, turn: Callable[[], Awaitable[int]]) -> None:

@@ -13,7 +13,7 @@ from services.issuer import domain, store
 from services.issuer.documents.achievement import achievement_page
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.credential import CredentialFacts, render_credential
-from services.issuer.documents.issuers import did_document, profile_page
+from services.issuer.documents.issuers import ListedKey, did_document, profile_page
 from services.issuer.documents.signed import (
     digest,
     document_bytes,
@@ -26,6 +26,7 @@ from shared.contracts.credentials import CredentialIssued, CredentialSigned
 from shared.database import Database
 from shared.errors import Gone, NotFound, NotYet
 from shared.eventstore import log
+from shared.proofs import multikey
 
 UNSIGNED_RETRY_AFTER_S = 2.0
 
@@ -88,13 +89,20 @@ class Pages:
         return document_bytes(profile_page(self._addresses, slug, *newest))
 
     async def did(self, slug: str) -> bytes:
-        """Return an issuer's DID document, with every key that it ever had. Raises NotFound."""
+        """Return an issuer's DID document, with every key that it ever published. Raises NotFound."""
         async with self._database.connection() as connection:
             newest = await store.newest_profile(connection, slug)
-            keys = await store.all_public_keys(connection, slug)
+            keys = (await store.published_keys(connection, [slug]))[slug]
         if newest is None:
             raise NotFound("issuer-unknown", "There is no issuer at this address.")
-        return document_bytes(did_document(newest[0], keys))
+        listed = [
+            ListedKey(
+                multikey.decode_public_key(key.public_key_multibase),
+                key.ends_at if key.retired_as == "compromised" else None,
+            )
+            for key in keys
+        ]
+        return document_bytes(did_document(newest[0], listed))
 
 
 def signed_bytes(facts: CredentialFacts, signed: CredentialSigned) -> bytes:

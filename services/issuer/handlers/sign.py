@@ -28,6 +28,7 @@ from services.issuer.handlers.proving import Draft, Prover, prove
 from services.issuer.handlers.rendering import Intent, Rendering
 from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import skipped
+from services.issuer.key_rules import PublishedKey, demand_signable
 from services.issuer.projections import project
 from shared import clock, telemetry
 from shared.contracts.credentials import CredentialIssued
@@ -36,7 +37,7 @@ from shared.database import Database
 from shared.errors import NotFound, Unavailable
 from shared.eventstore import Append, Meta, Recorded, Session
 from shared.eventstore.log import StreamKey
-from shared.proofs.public_keys import PublicKey
+from shared.proofs import multikey
 from shared.sealing import seal
 from shared.vault import LearnerKeys
 
@@ -85,6 +86,8 @@ class Sign:
             public_keys = await store.public_keys(connection, keys)
         if keys - public_keys.keys():
             raise Unavailable("A public key is not published yet.")
+        for each, ((_, issued), _) in opened:
+            demand_signable(public_keys[(each.issuer_id, issued.key_id)], issued.created)
         signers = await self._signing_keys.of(keys)
         drafts = await self._drafts(facts, public_keys)
         signatures = await prove(self._prover, signers, drafts)
@@ -98,10 +101,11 @@ class Sign:
         }
 
     async def _drafts(
-        self, facts: Sequence[CredentialFacts], public_keys: Mapping[store.KeyRef, PublicKey]
+        self, facts: Sequence[CredentialFacts], keys: Mapping[store.KeyRef, PublishedKey]
     ) -> list[Draft]:
         """Render and lint all of them before any is signed; what some have in common, once."""
         drafts = []
+        public_keys = {ref: multikey.decode_public_key(key.public_key_multibase) for ref, key in keys.items()}
         shared: dict[_Versions, tuple[Common, BadgeLint]] = {}
         for number, fact in enumerate(facts, start=1):
             issued = fact.issued

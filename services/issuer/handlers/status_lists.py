@@ -22,6 +22,7 @@ from services.issuer.handlers.linting import lint_credential
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.proving import Draft, Prover, prove
 from services.issuer.handlers.signing_keys import SigningKeys
+from services.issuer.key_rules import signing_key
 from services.issuer.projections import project
 from services.issuer.status_list_store import ListKey, ListRow
 from services.issuer.store import Tenant
@@ -29,6 +30,7 @@ from shared import clock, telemetry
 from shared.contracts.credentials import CredentialRevoked, PlannedProof
 from shared.errors import NotFound
 from shared.eventstore import Append, Meta, Recorded, Session
+from shared.proofs import multikey
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.strictjson import JsonObject
 
@@ -73,7 +75,7 @@ class StatusLists:
     async def next_versions(
         self, session: Session, changes: Sequence[Change], tenants: Mapping[str, Tenant]
     ) -> list[Append]:
-        """Sign the next version of each list with its tenant's newest key."""
+        """Sign the next version of each list with the newest key that its tenant signs with now."""
         if not changes:
             return []
         valid_until = session.at + self._terms.validity
@@ -85,9 +87,11 @@ class StatusLists:
                 self._terms.addresses,
                 ListFacts(name, tenant.did, change.bits, session.at, valid_until, self._terms.ttl_ms),
             )
-            configs = proof_configs(document, self._planned(change.row), tenant.key_id, session.at)
+            key = signing_key(tenant.keys, session.at)
+            configs = proof_configs(document, self._planned(change.row), key.key_id, session.at)
             lint_credential(document, configs)
-            drafts.append(Draft(document, configs, (issuer_id, tenant.key_id), tenant.public_key))
+            public_key = multikey.decode_public_key(key.public_key_multibase)
+            drafts.append(Draft(document, configs, (issuer_id, key.key_id), public_key))
         signers = await self._signing_keys.of({draft.key for draft in drafts})
         signatures = await prove(self._prover, signers, drafts)
         return [

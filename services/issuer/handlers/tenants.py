@@ -1,40 +1,35 @@
 """Tenants: made by an operator, with a secret, a key and a first status list; and their profile's versions.
 
-With https a tenant is `did:web` and may have many keys over time; without, in development, it is `did:key`
-and its one key is its name. A seed is made here, stored only as an envelope under the master key, and never
-shown. These commands work on a Database alone; no server need run.
+These commands work on a Database alone; no server need run.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
 from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
+from services.issuer.handlers.new_keys import make_key
 from services.issuer.handlers.proving import proving_here, refuse_unusable_suites
 from services.issuer.handlers.public_address import keep_public_url
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.signing_keys import SigningKeys, migrate_keys, open_keys
 from services.issuer.handlers.status_lists import ListTerms, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets, list_id
+from services.issuer.key_rules import PublishedKey
 from services.issuer.projections import project
 from services.issuer.settings import IssuerSettings
 from services.issuer.signing_key_store import insert_envelope
 from services.issuer.store import Tenant
 from shared import clock
 from shared.contracts.event import Slug
-from shared.contracts.issuers import IssuerKeyPublished, IssuerProfile, IssuerPublished
+from shared.contracts.issuers import IssuerProfile, IssuerPublished
 from shared.database import Database
 from shared.errors import Invalid
 from shared.eventstore import Append, Meta, Session
-from shared.keys import SEED_BYTES, EnvelopeSigner, seal_seed
-from shared.proofs import didkey, didweb, multikey
-from shared.proofs.public_keys import PublicKey
 from shared.proofs.suites import SUITES, Suite
 from shared.sealing import MasterKey
 
@@ -50,14 +45,6 @@ class IssuerView:
     did: str
     profile_version: int
     created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _NewKey:
-    did: str
-    key_id: str
-    public_key: PublicKey
-    envelope: bytes
 
 
 async def create_issuer(
@@ -77,7 +64,6 @@ async def create_issuer(
     _check_slug(slug)
     refuse_unusable_suites(settings.cryptosuites, suites)
     master_key = MasterKey.from_file(settings.master_key_file)
-    key = _new_key(settings.public_url, slug, master_key)
     secrets = TenantSecrets(master_key)
     terms = ListTerms(
         Addresses(settings.public_url),
@@ -91,20 +77,22 @@ async def create_issuer(
         lists = StatusLists(terms, proving_here(suites), SigningKeys(signing, master_key))
         await keep_public_url(session.connection, settings.public_url)
         history = await _profiles(session, slug)
-        existing = history[-1] if history else None
-        events = domain.decide_create_issuer(existing, slug, key.did, profile, session.at)
-        if existing is not None:
-            return IssuerView(slug, existing.did, existing.profile_version, created=False)
+        if history:
+            domain.decide_create_issuer(history[-1], slug, history[-1].did, profile, session.at)
+            return IssuerView(slug, history[-1].did, history[-1].profile_version, created=False)
+        key = make_key(master_key, settings.public_url, slug)
+        events = domain.decide_create_issuer(None, slug, key.did, profile, session.at)
         wrapped = secrets.make(slug)
         await store.insert_tenant(session.connection, slug, wrapped)
         # Apart from this transaction: a key without a tenant is nobody's, a tenant never lacks its key.
         async with signing.connection() as connection:
             await insert_envelope(connection, slug, key.key_id, key.envelope)
-        tenant = Tenant(slug, wrapped, key.did, 1, key.key_id, key.public_key)
+        first_key = PublishedKey(key.key_id, key.public_key_multibase, session.at, session.at)
+        tenant = Tenant(slug, wrapped, key.did, 1, (first_key,))
         first_list = list_id(secrets.open(slug, wrapped), 0)
         appends = [
             Append(slug, events[0].stream, 0, tuple(events), meta),
-            _published(slug, key, session.at, meta),
+            key.published(slug, at=session.at, valid_from=session.at, meta=meta),
             *await lists.open(session, [(slug, first_list)], {slug: tenant}, meta),
         ]
         await project(session.connection, await session.append(appends))
@@ -155,27 +143,3 @@ async def _profiles(session: Session, slug: str) -> list[IssuerPublished]:
     key = (slug, f"{IssuerPublished.STREAM}-{slug}")
     history = (await session.load([key]))[key]
     return [recorded.event for recorded in history if isinstance(recorded.event, IssuerPublished)]
-
-
-def _published(slug: str, key: _NewKey, at: datetime, meta: Meta) -> Append:
-    event = IssuerKeyPublished(
-        did=key.did,
-        key_id=key.key_id,
-        public_key_multibase=multikey.encode_public_key(key.public_key),
-        valid_from=at,
-    )
-    return Append(slug, event.stream, 0, (event,), meta)
-
-
-def _new_key(public_url: str, slug: str, master_key: MasterKey) -> _NewKey:
-    seed = os.urandom(SEED_BYTES)
-    # The envelope is bound to the key's name, and the name is made of the public key: one to learn it.
-    signer = EnvelopeSigner.open(master_key, seal_seed(master_key, seed, slug), slug)
-    public_key = PublicKey.ed25519(signer.public_key)
-    if public_url.startswith("https://"):
-        did = didweb.did(public_url, f"issuers/{slug}")
-        key_id = f"{did}#{multikey.encode_public_key(public_key)}"
-    else:
-        did = didkey.did(public_key)
-        key_id = didkey.verification_method_id(did)
-    return _NewKey(did, key_id, public_key, seal_seed(master_key, seed, key_id))

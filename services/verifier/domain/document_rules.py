@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.verifier.domain.facts import DocumentFacts, Objection, Outcome, ProofFacts
+from services.verifier.domain.facts import DocumentFacts, KeyFacts, Objection, Outcome, ProofFacts
 from services.verifier.domain.verdict import (
     CONTEXTS,
     IN_FORCE,
@@ -28,6 +28,7 @@ CLOCK_SKEW = timedelta(seconds=60)
 
 # Ours, where no standard names the case.
 KEY_NOT_OF_ISSUER = "KEY_NOT_OF_ISSUER"
+KEY_COMPROMISED = "KEY_COMPROMISED"
 NOT_YET_VALID = "NOT_YET_VALID"
 EXPIRED = "EXPIRED"
 # The standards' own: Data Integrity 1.0, Controlled Identifiers 1.0.
@@ -144,6 +145,19 @@ def _key_objection(proof: ProofFacts, document: DocumentFacts, at: datetime) -> 
         return Objection(Outcome.FAILED, INVALID_METHOD, sentence)
     if key.ends_at is not None and at >= key.ends_at:
         sentence = f"The {signer} has withdrawn the signing key on {told(key.ends_at)}."
+        return Objection(Outcome.FAILED, INVALID_METHOD, sentence)
+    return _signed_too_late(key, proof.created or at, signer)
+
+
+def _signed_too_late(key: KeyFacts, signed: datetime, signer: str) -> Objection | None:
+    """Clocks may differ about the end of a superseded key; nobody gets a minute with a compromised one."""
+    if key.signs_until is None:
+        return None
+    if key.compromised and signed >= key.signs_until:
+        sentence = f"It was signed after the key of the {signer} was compromised on {told(key.signs_until)}."
+        return Objection(Outcome.FAILED, KEY_COMPROMISED, sentence)
+    if not key.compromised and signed > key.signs_until + CLOCK_SKEW:
+        sentence = f"It claims to be signed after the {signer} retired this key on {told(key.signs_until)}."
         return Objection(Outcome.FAILED, INVALID_METHOD, sentence)
     return None
 

@@ -39,7 +39,8 @@ class KeyFacts:
     """A verification method as the document of its controller describes it (Controlled Identifiers 1.0 §2.2).
 
     `asserts` and `authenticates` tell whether that document lists it under assertionMethod (for credentials)
-    or authentication (for presentations). Nothing signed before `valid_from` counts, and from `ends_at` on
+    or authentication (for presentations). Nothing signed before `valid_from` counts, nor what was signed from
+    `signs_until` on, when the key was retired or, if `compromised`, in other hands; and from `ends_at` on
     (expired or revoked) nothing at all.
     """
 
@@ -48,6 +49,8 @@ class KeyFacts:
     valid_from: datetime | None = None
     ends_at: datetime | None = None
     authenticates: bool = False
+    signs_until: datetime | None = None
+    compromised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,3 +260,12 @@ def test_the_document_lists_every_key_by_its_full_name_in_order() -> None:
     assert [method["publicKeyMultibase"] for method in document["verificationMethod"]] == [
         name.partition("#")[2] for name in names
     ]
+
+
+def test_the_document_tells_a_compromised_key_and_vouches_for_it_no_more() -> None:
+    did, lost = "did:web:example.org:issuers:oslo", public_key(bytes(32))
+    document: Any = didweb.document(did, [KEY], {lost: "2026-03-01T09:30:00.000Z"})
+    good, bad = document["verificationMethod"]
+    assert document["assertionMethod"] == [good["id"]]
+    assert bad == multikey.verification_method(did, lost) | {"revoked": "2026-03-01T09:30:00.000Z"}
+    assert "revoked" not in good

@@ -124,7 +124,11 @@ def badge(signer: Signer = ISSUER, **members: Any) -> dict[str, Any]:
 
 
 def status_list(
-    signer: Signer = ISSUER, revoked: Iterable[int] = (), encoded: str | None = None, **members: Any
+    signer: Signer = ISSUER,
+    revoked: Iterable[int] = (),
+    encoded: str | None = None,
+    created: str = "2026-06-01T11:00:00Z",
+    **members: Any,
 ) -> bytes:
     """A signed status list in which the bits `revoked` are set."""
     members = copy.deepcopy(members)
@@ -145,7 +149,7 @@ def status_list(
         "credentialSubject": subject,
     } | members
     present = {name: value for name, value in document.items() if value is not None}
-    return as_bytes(signer.sign(present, created="2026-06-01T11:00:00Z"))
+    return as_bytes(signer.sign(present, created=created))
 
 
 def did_document(signer: Signer = WEB, method: dict[str, Any] | None = None, **members: Any) -> bytes:

@@ -27,6 +27,7 @@ from services.verifier.domain.judging import judge
 from services.verifier.domain.verdict import CHECKS, MANDATORY, Result, Verdict
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+TICK = timedelta(milliseconds=1)
 ISSUER = "did:web:badges.example"
 STRANGER = "did:key:z6MkStranger"
 LIST_URL = "https://badges.example/status/1"
@@ -67,7 +68,9 @@ def with_proofs(*proofs: ProofFacts) -> Facts:
 moments = st.none() | st.sampled_from([AT + timedelta(hours=hours) for hours in (-48, -1, 0, 1, 48)])
 objections = st.sampled_from([DOUBT, FAULT])
 identifiers = st.sampled_from([ISSUER, STRANGER])
-key_facts = st.builds(KeyFacts, identifiers, st.booleans(), moments, moments)
+key_facts = st.builds(
+    KeyFacts, identifiers, st.booleans(), moments, moments, st.booleans(), moments, st.booleans()
+)
 proofs = st.builds(
     ProofFacts,
     verification_method=identifiers.map(lambda did: f"{did}#key"),
@@ -201,6 +204,24 @@ def test_given_two_keys_of_the_issuer_then_one_that_satisfies_suffices() -> None
 def test_given_a_signature_made_before_the_key_then_invalid() -> None:
     early = replace(GOOD_PROOF, key=KeyFacts(ISSUER, valid_from=AT - timedelta(hours=1)))
     assert outcome(judge(with_proofs(early), AT), "key belongs to issuer") is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("compromised", "last_good", "code"),
+    [(False, CLOCK_SKEW, "INVALID_VERIFICATION_METHOD"), (True, -TICK, "KEY_COMPROMISED")],
+)
+def test_given_a_key_that_ended_then_what_it_signed_before_stays_good_for_ever(
+    compromised: bool, last_good: timedelta, code: str
+) -> None:
+    end = AT - timedelta(days=5)
+    key = KeyFacts(ISSUER, signs_until=end, compromised=compromised)
+    for created, expected in ((end + last_good, None), (end + last_good + TICK, code), (None, code)):
+        verdict = judge(with_proofs(replace(GOOD_PROOF, created=created, key=key)), AT)
+        found = next(check for check in verdict.checks if check.name == "key belongs to issuer")
+        assert found.code == expected
+        assert (verdict.result is Result.INVALID) is (expected is not None)
+        if expected is not None:
+            assert f"on {end:%Y-%m-%d}" in verdict.sentence
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""Signing keys over time: a new one is published, an old one is retired, all of them are shown.
+
+Commands of an operator on a Database alone; no server need run. Whoever changes a tenant's keys locks the
+tenant, as whoever issues does: two operators take turns, and nothing is begun under a key that has ended.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.issuer import key_rules, store
+from services.issuer.handlers.new_keys import make_key
+from services.issuer.handlers.retrying import retrying
+from services.issuer.handlers.signing_keys import migrate_keys, open_keys
+from services.issuer.handlers.tenants import OPERATOR
+from services.issuer.key_rules import PublishedKey
+from services.issuer.projections import project
+from services.issuer.settings import IssuerSettings
+from services.issuer.signing_key_store import insert_envelope
+from shared import clock
+from shared.contracts.issuers import IssuerKeyPublished, KeyRetirement
+from shared.database import Database
+from shared.errors import NotFound
+from shared.eventstore import Append, Meta, Session
+from shared.sealing import MasterKey
+
+
+async def rotate_signing_key(
+    database: Database,
+    settings: IssuerSettings,
+    slug: str,
+    *,
+    at_once: bool = False,
+    actor: str = OPERATOR,
+) -> PublishedKey:
+    """Make a tenant's next key and publish it; it signs after `settings.key_overlap`, or `at_once`.
+
+    Raises NotFound for an unknown tenant, Conflict while an earlier new key waits and for a did:key, and
+    Unavailable.
+    """
+    master_key = MasterKey.from_file(settings.master_key_file)
+    async with await open_keys(settings) as signing, database.session() as session:
+        await migrate_keys(signing)
+        did, keys = await _locked(session, slug)
+        at = clock.now()
+        valid_from = key_rules.first_use(did, keys, overlap=settings.key_overlap, at_once=at_once, at=at)
+        key = make_key(master_key, settings.public_url, slug)
+        async with signing.connection() as connection:
+            await insert_envelope(connection, slug, key.key_id, key.envelope)
+        append = key.published(slug, at=at, valid_from=valid_from, meta=_meta(actor))
+        await project(session.connection, await session.append([append]))
+    return PublishedKey(key.key_id, key.public_key_multibase, at, valid_from)
+
+
+async def retire_signing_key(
+    database: Database,
+    slug: str,
+    public_key_multibase: str,
+    reason: KeyRetirement,
+    *,
+    since: datetime | None = None,
+    actor: str = OPERATOR,
+) -> PublishedKey:
+    """Record the end of a key; the same end again changes nothing. Returns the key as it is then.
+
+    `since`: when it fell into other hands, for a compromised one. Raises NotFound, Invalid and Conflict as
+    `key_rules.decide_retire_key` does.
+    """
+
+    async def command() -> PublishedKey:
+        async with database.session() as session:
+            did, keys = await _locked(session, slug)
+            # Not session.at: what was begun under the key until we had the lock is older than its end.
+            events = key_rules.decide_retire_key(
+                did, keys, public_key_multibase, reason, since=since, at=clock.now()
+            )
+            stream = f"{IssuerKeyPublished.STREAM}-{public_key_multibase}"
+            history = (await session.load([(slug, stream)]))[(slug, stream)]
+            appends = [Append(slug, stream, len(history), tuple(events), _meta(actor))] if events else []
+            await project(session.connection, await session.append(appends))
+            kept = (await store.published_keys(session.connection, [slug]))[slug]
+        return next(key for key in kept if key.public_key_multibase == public_key_multibase)
+
+    return await retrying(command)
+
+
+async def list_signing_keys(database: Database, slug: str) -> tuple[PublishedKey, ...]:
+    """Return every key that a tenant ever published, oldest first. Raises NotFound for an unknown tenant."""
+    async with database.connection() as connection:
+        keys = (await store.published_keys(connection, [slug]))[slug]
+    if not keys:
+        raise _unknown()
+    return keys
+
+
+async def _locked(session: Session, slug: str) -> tuple[str, tuple[PublishedKey, ...]]:
+    did = await store.lock_tenant(session.connection, slug)
+    if did is None:
+        raise _unknown()
+    return did, (await store.published_keys(session.connection, [slug]))[slug]
+
+
+def _unknown() -> NotFound:
+    return NotFound("issuer-unknown", "There is no such issuer.")
+
+
+def _meta(actor: str) -> Meta:
+    return Meta(actor, str(clock.ordered_uuid()))
