@@ -22,9 +22,9 @@ from services.starting import running_services, settings_from
 from shared.app import application, listening
 from shared.collector import spare_the_living
 from shared.errors import MicrocredError, Unavailable
+from shared.service import EXIT_REFUSED
 from shared.telemetry import configure_logging
 
-EXIT_REFUSED = 1
 EXIT_UNAVAILABLE = 2
 
 Result = TypeVar("Result")

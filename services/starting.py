@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -55,11 +56,24 @@ def variable_names(settings: type[Settings]) -> dict[str, str]:
 
 
 def _by_field(settings: type[Settings], environment: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    values = {
         field: _value(environment[variable])
         for field, variable in variable_names(settings).items()
         if environment.get(variable) not in (None, "")
     }
+    for field, variable in variable_names(settings).items():
+        path = environment.get(f"{variable}_FILE")
+        if path and field not in values and "SecretStr" in str(settings.model_fields[field].annotation):
+            values[field] = _secret(Path(path), f"{variable}_FILE")
+    return values
+
+
+def _secret(path: Path, variable: str) -> str:
+    """Read a secret that a container is given as a file."""
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError:
+        raise Invalid("settings-invalid", f"The file that {variable} names cannot be read.") from None
 
 
 def _value(text: Any) -> Any:

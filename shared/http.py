@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import errors, telemetry
+from shared import errors, telemetry, trace_context
 from shared.clock import ordered_uuid
 from shared.refusals import reasons_of
 
@@ -144,7 +144,7 @@ def client_of(request: Request) -> str:
 
 
 class Envelope:
-    """Outermost ASGI layer: correlation id, body limit, request metrics.
+    """Outermost ASGI layer: correlation id, trace, body limit, request metrics.
 
     `body_bytes_max` gives the limit of a path; past it the request ends with 413, however it was sent.
     """
@@ -160,6 +160,7 @@ class Envelope:
         given = headers.get(CORRELATION_HEADER.lower(), "")
         correlation = given if CORRELATION.fullmatch(given) else str(ordered_uuid())
         token = telemetry.correlation.set(correlation)
+        trace = trace_context.current.set(trace_context.entered(headers.get("traceparent", "")))
         began = time.monotonic()
         status = 500
 
@@ -177,6 +178,7 @@ class Envelope:
             await self._app(scope, self._bounded(scope["path"], headers, receive), send_with_correlation)
         finally:
             telemetry.correlation.reset(token)
+            trace_context.current.reset(trace)
             service, route = _route(scope)
             method = scope["method"] if scope["method"] in METHODS else "other"
             telemetry.REQUESTS.labels(service, method, route, str(status)).inc()

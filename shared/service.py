@@ -23,13 +23,14 @@ from shared import telemetry
 from shared.bus.consumer import Consumer, Subscription
 from shared.bus.seam import BrokenError, Bus, Relay
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
-from shared.errors import Unavailable
+from shared.errors import Conflict, Unavailable
 
 STOP_WAIT_S = 20.0
 HOUSEKEEPING_EVERY_S = 5.0
 INBOX_KEPT_DAYS = 30
 SETTLE_POLL_S = 0.02
 EXIT_STUCK = 70
+EXIT_REFUSED = 1
 
 logger = structlog.get_logger(__name__)
 
@@ -90,6 +91,15 @@ class Running:
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()
+
+    async def agree(self) -> None:
+        """Refuse to start where the bus holds what a log does not know: raises Conflict.
+
+        A bus that is away is asked by the relays before they publish.
+        """
+        for relay in self.relays:
+            with contextlib.suppress(Unavailable):
+                await relay.agree()
 
     def start(self) -> None:
         """Start every lane and loop."""
@@ -181,9 +191,15 @@ class Running:
     def _end_if_broken(self) -> None:
         """A supervisor starts a fresh process; this one cannot do its work any more."""
         for task in self._tasks:
-            if task.done() and not task.cancelled() and isinstance(task.exception(), BrokenError):
+            if not task.done() or task.cancelled():
+                continue
+            cause = task.exception()
+            if isinstance(cause, BrokenError):
                 logger.critical("broken for good: ending the process", task=task.get_name())
                 os._exit(EXIT_STUCK)
+            if isinstance(cause, Conflict):
+                logger.critical("cannot go on", task=task.get_name(), problem=cause.message)
+                os._exit(EXIT_REFUSED)
 
     async def _check(self, consumer: Consumer) -> None:
         try:
@@ -233,6 +249,7 @@ async def running(services: Sequence[Service], bus: Bus) -> AsyncIterator[Runnin
             for resource in service.resources:
                 await stack.enter_async_context(resource)
         house = Running(services, bus)
+        await house.agree()
         house.start()
         stack.push_async_callback(house.stop)
         yield house

@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from shared import trace_context
 from shared.errors import MicrocredError
 
 TRACEBACK_CAUSES_MAX = 5
@@ -47,6 +48,9 @@ def _with_correlation(_logger: WrappedLogger, _method: str, event: EventDict) ->
     value = correlation.get()
     if value is not None:
         event.setdefault("correlation", value)
+    trace = trace_context.trace_id(trace_context.current.get())
+    if trace is not None:
+        event.setdefault("trace_id", trace)
     return event
 
 

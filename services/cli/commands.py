@@ -21,6 +21,7 @@ from services.cli import (
     keys,
     recognised_issuers,
     replay,
+    republish,
     serve,
     settings,
     signing_keys,
@@ -40,6 +41,7 @@ app.command("serve")(serve.serve)
 app.command("verify")(verify.verify)
 app.command("bake")(bake.bake)
 app.command("replay")(replay.replay)
+app.command("republish")(republish.republish)
 app.command("settings")(settings.settings)
 app.add_typer(issuers.app, name="issuers")
 app.add_typer(keys.app, name="keys")

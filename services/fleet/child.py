@@ -18,11 +18,11 @@ from pathlib import Path
 import httpx2
 import structlog
 
-from services.process import EXIT_REFUSED
 from shared.embedded import guard
 from shared.embedded.ports import HOST
 from shared.embedded.processes import children
 from shared.embedded.server import last_lines
+from shared.service import EXIT_REFUSED
 
 RESTART_WAIT_S = 0.3
 ASK_WAIT_S = 5.0

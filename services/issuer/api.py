@@ -22,7 +22,7 @@ from services.issuer.handlers.achievements import Achievements, AchievementView
 from services.issuer.handlers.pages import Pages
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.store import CredentialRow
-from shared import telemetry
+from shared import telemetry, trace_context
 from shared.access import Caller, Scope
 from shared.clock import ordered_uuid
 from shared.contracts.achievements import AchievementDefinition
@@ -312,7 +312,8 @@ def _strict(model: type[BaseModel]) -> Callable[..., Any]:
 
 
 def _meta(caller: Caller) -> Meta:
-    return Meta(caller.actor, telemetry.correlation.get() or str(ordered_uuid()))
+    correlation = telemetry.correlation.get() or str(ordered_uuid())
+    return Meta(caller.actor, correlation, traceparent=trace_context.current.get())
 
 
 def _achievement(view: AchievementView, addresses: Addresses) -> AchievementAnswer:

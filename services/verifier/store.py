@@ -183,6 +183,14 @@ async def events_taken(connection: Connection, consumers: Sequence[str]) -> int:
     return int(taken)
 
 
+async def positions(connection: Connection, consumers: Sequence[str]) -> dict[str, int]:
+    """Return how far these lanes have come, by the part of the bus that each cursor is of."""
+    rows = await connection.fetch(
+        "SELECT name, position FROM cursor WHERE split_part(name, '<', 1) = ANY($1)", consumers
+    )
+    return {row["name"]: row["position"] for row in rows}
+
+
 async def forget_all(connection: Connection, consumers: Sequence[str]) -> None:
     """Empty the read model and put its lanes back to zero, for a replay from the log.
 

@@ -27,9 +27,11 @@ import structlog
 
 from shared import telemetry
 from shared.bus import codec
+from shared.bus.agreement import Tails, agree, topics_of
 from shared.bus.health import Health
 from shared.bus.lease import KEEP_LEASE, MARK, RELEASE, TAKE_LEASE
 from shared.bus.seam import FencedError, Record
+from shared.contracts.event import Topic
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import log
@@ -38,13 +40,22 @@ from shared.telemetry import safe_traceback
 CURSOR = "relay"
 LEASE_S = 5.0
 RENEWALS_A_LEASE = 3
+ACKNOWLEDGED_WAIT_S = 15.0
+"""Silence after which a producer is replaced: one that is wedged, or knows a broker that is no more."""
 BATCH_EVENTS_MAX = 1_000
+AGREE_EVERY_S = 5.0
 POLL_EVERY_S = 0.01
 POLL_EVERY_S_MAX = 0.1
 RETRY_WAIT_S = 0.2
 RETRY_WAIT_S_MAX = 5.0
 LAG_EVENTS_MAX = 100_000
 
+POSITION = "SELECT position FROM cursor WHERE name = $1"
+SET_BACK = """
+UPDATE cursor
+SET position = least(position, $2), epoch = epoch + 1, held_until = now() + make_interval(secs => $3)
+WHERE name = $1 RETURNING position
+"""
 LAG = """
 SELECT count(*) FROM (
   SELECT FROM event WHERE position > coalesce((SELECT position FROM cursor WHERE name = $1), 0) LIMIT $2
@@ -63,6 +74,9 @@ class Producer(Protocol):
     def refusal(self, cause: BaseException) -> Exception:
         """Return what the error of such a future means: Unavailable or BrokenError."""
 
+    async def tails(self, topics: Sequence[Topic]) -> Tails:
+        """Return what `topics` end with. Raises Unavailable."""
+
     async def close(self) -> None:
         """Give up what was not acknowledged, and every connection; `send` connects anew."""
 
@@ -79,6 +93,10 @@ class Relay:
         self._position = 0
         self._held_until = 0.0
         """On the monotonic clock of this process, and never later than the database's."""
+        self._agreed_at: float | None = None
+        """When bus and log were last found to be of one history; None since the bus was away."""
+        self._told = ""
+        """The reason for waiting that was logged last."""
         self._ahead: list[Record] = []
         """What was read behind the cursor and not yet sent."""
         self._stopping = asyncio.Event()
@@ -113,11 +131,15 @@ class Relay:
 
     async def _turn(self) -> bool:
         """Publish one batch; False if there was none, or if another relay holds the lease."""
+        if self._agreed_at is None:
+            await self.agree()
         if not await self._hold():
             return False
         batch = self._ahead or await self._read(self._position)
         self._ahead = []
         if not batch:
+            if time.monotonic() - (self._agreed_at or 0.0) > AGREE_EVERY_S:
+                await self.agree()  # who has nothing to send does not notice that the bus was away
             return False
         if time.monotonic() >= self._held_until:
             raise FencedError("The lease ran out before the batch went.")
@@ -132,6 +154,17 @@ class Relay:
             await asyncio.gather(reading, return_exceptions=True)
         telemetry.BATCH_RECORDS.labels(self.name).observe(len(batch))
         return True
+
+    async def agree(self) -> None:
+        """Find out whether bus and log are of one history. Raises Conflict, and Unavailable.
+
+        Without that nothing is published: after every outage it is asked anew.
+        """
+        tails = await self._producer.tails(topics_of(self._database.schema))
+        async with self._database.connection() as connection:
+            position = await connection.fetchval(POSITION, CURSOR)
+            await agree(connection, self._database.schema, tails, position or 0)
+        self._agreed_at = time.monotonic()
 
     async def _hold(self) -> bool:
         """Tell whether this relay holds the lease, taking or renewing it."""
@@ -176,6 +209,8 @@ class Relay:
                 if self.health.unavailable_since is None:
                     self.health.unavailable_since = began
                     logger.warning("waiting", relay=self.name, reason="Kafka acknowledges nothing.")
+                if time.monotonic() - began > ACKNOWLEDGED_WAIT_S:
+                    raise Unavailable("The bus acknowledges nothing.")
                 await self._renew()
 
     async def _advance(self, position: int) -> None:
@@ -192,9 +227,13 @@ class Relay:
         if isinstance(cause, FencedError):
             self._epoch = 0
             logger.warning("fenced: another relay took over", relay=self.name)
-        elif self.health.unavailable_since is None:
-            self.health.unavailable_since = time.monotonic()
-            logger.warning("waiting", relay=self.name, reason=cause.message)
+        else:
+            self._agreed_at = None
+            if self.health.unavailable_since is None:
+                self.health.unavailable_since, self._told = time.monotonic(), ""
+            if cause.message != self._told:  # the first reason may not be the one to act upon
+                self._told = cause.message
+                logger.warning("waiting", relay=self.name, reason=cause.message)
         await self._producer.close()
 
     async def pending(self) -> int:
@@ -203,6 +242,19 @@ class Relay:
             waiting: int = await connection.fetchval(LAG, CURSOR, LAG_EVENTS_MAX)
         telemetry.LAG_RECORDS.labels(self.name).set(waiting)
         return waiting
+
+
+async def set_back(database: Database, position: int) -> int:
+    """Have everything behind `position` published again; returns how many events that is.
+
+    Whoever relays is fenced, and nobody relays before its lease would have run out, so that nothing new goes
+    out before the old. Consumers have the ids in their inboxes: a repetition has no second effect.
+    """
+    async with database.connection() as connection:
+        if await connection.fetchval(SET_BACK, CURSOR, position, LEASE_S) is None:
+            return 0
+        waiting: int = await connection.fetchval(LAG, CURSOR, LAG_EVENTS_MAX)
+    return waiting
 
 
 async def _rest(stopping: asyncio.Event, wait_s: float) -> None:

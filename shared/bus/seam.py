@@ -78,6 +78,9 @@ class Relay(Protocol):
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish what is appended until `stopping`. Raises BrokenError."""
 
+    async def agree(self) -> None:
+        """Refuse to go on where the bus holds another history than the log: Conflict. Raises Unavailable."""
+
     async def pending(self) -> int:
         """Return how many events the bus does not have yet."""
 

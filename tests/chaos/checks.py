@@ -42,13 +42,15 @@ FROM notifier.event WHERE type = 'notification.requested.v1'
 """
 
 
-def assessments(achievement_id: str) -> list[dict[str, Any]]:
+def assessments(
+    achievement_id: str, number_of: int = ASSESSMENTS, name: str = "crash"
+) -> list[dict[str, Any]]:
     """Return made-up assessments of as many learners; every FAILING_EVERYth one fails."""
     made = []
-    for number in range(ASSESSMENTS):
+    for number in range(number_of):
         assessment = sample_assessment(achievement_id)
-        assessment["assessment_id"] = f"crash-{number:03d}"
-        assessment["learner"] = {"name": f"Learner {number}", "email": f"learner{number}@example.org"}
+        assessment["assessment_id"] = f"{name}-{number:03d}"
+        assessment["learner"] = {"name": f"Learner {number}", "email": f"{name}.{number}@example.org"}
         if number % FAILING_EVERY == FAILING_EVERY - 1:
             assessment["results"] = dict.fromkeys(assessment["results"], "missing")
         made.append(assessment)

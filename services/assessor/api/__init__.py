@@ -86,7 +86,7 @@ def _submission_route(router: APIRouter, guard: Guard, submissions: Batcher[Subm
         learner was erased, 422 where it does not fit the rubric, 503 where the achievement was published a
         moment ago and is not known yet.
         """
-        meta = origin_of(caller, request)
+        meta = origin_of(caller)
         answer = await submissions.ask(caller.issuer_id, Submission(body.command(caller.issuer_id), meta))
         if answer.repeated:
             response.status_code = status.HTTP_200_OK
@@ -120,7 +120,7 @@ def _bulk_route(router: APIRouter, guard: Guard, intake: Intake) -> None:
         supervision, identity_check, assessed_at`, one `result:<criterion>` for each criterion and, where
         wanted, `achievement_version, learner_reference, evidence_url, narrative`.
         """
-        bulk = Bulk(caller.issuer_id, caller.prefix, origin_of(caller, request), _reader(request))
+        bulk = Bulk(caller.issuer_id, caller.prefix, origin_of(caller), _reader(request))
         results = intake.take(bulk, request.stream())
         first = await anext(results, None)
         if first is None:
@@ -184,7 +184,7 @@ def _learner_routes(router: APIRouter, guard: Guard, enquire: Enquire, erase: Er
         204 also when it was done before; 404 for an id that never was a learner of yours. What the learner
         holds stays valid. Handed in again, the same person is a new learner.
         """
-        await erase.erase(caller.issuer_id, learner_id, origin_of(caller, request))
+        await erase.erase(caller.issuer_id, learner_id, origin_of(caller))
 
 
 def _reader(request: Request) -> RowReader:

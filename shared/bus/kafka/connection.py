@@ -27,6 +27,8 @@ from shared.errors import Unavailable
 
 REQUEST_WAIT_S = 10.0
 RETRY_EVERY_S = 0.25
+METADATA_AGE_S_MAX = 10.0
+"""How late a client may notice that topics were made anew, or partitions moved."""
 CLOSE_WAIT_S = 5.0
 RETRY_AFTER_S = 1.0
 
@@ -72,6 +74,7 @@ class Cluster:
             "bootstrap_servers": self.bootstrap_servers,
             "client_id": f"microcred-{client_id}",
             "request_timeout_ms": int(REQUEST_WAIT_S * 1000),
+            "metadata_max_age_ms": int(METADATA_AGE_S_MAX * 1000),
             "retry_backoff_ms": int(RETRY_EVERY_S * 1000),
             "security_protocol": self.protocol,
             "ssl_context": self._ssl_context(),

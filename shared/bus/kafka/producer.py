@@ -18,8 +18,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.bus import codec
+from shared.bus.agreement import Tails
 from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated
+from shared.bus.kafka.tails import tails
 from shared.bus.seam import Record
+from shared.contracts.event import Topic
 
 BATCH_BYTES_MAX = 512 * 1024
 
@@ -48,6 +51,10 @@ class KafkaProducer:
                 ]
         except (KafkaError, TimeoutError) as cause:
             raise away(cause, "sending") from cause
+
+    async def tails(self, topics: Sequence[Topic]) -> Tails:
+        """Return what `topics` end with. Raises Unavailable."""
+        return await tails(self._cluster, topics)
 
     async def _connect(self) -> AIOKafkaProducer:
         client = AIOKafkaProducer(

@@ -73,7 +73,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client h
         await self._source.let_go(revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        logger.debug("partitions assigned", partitions=len(set(assigned)))
+        await self._source.begin(assigned)
 
 
 class KafkaSource:
@@ -112,8 +112,8 @@ class KafkaSource:
                 fetched = {}
             except KafkaError as cause:
                 raise translated(cause, "reading") from cause
-            if records := self._taken_in_hand(fetched):
-                await self._fence_off(records)
+            records = self._taken_in_hand(fetched)
+            if records and await self._fence_off(member, records):
                 return records
             if not fetched:
                 await self._pass_over()
@@ -165,12 +165,36 @@ class KafkaSource:
             self._nothing_in_hand.clear()
         return records
 
-    async def _fence_off(self, records: Sequence[Record]) -> None:
-        """Take the fences of partitions that this member reads for the first time since they are its own."""
+    async def _fence_off(self, member: AIOKafkaConsumer, records: Sequence[Record]) -> bool:
+        """Take the fences of partitions that this member reads for the first time since they are its own.
+
+        False where one of them is to be read from its beginning: what is in hand is not its turn.
+        """
         fresh = {(record.topic, record.partition) for record in records} - self._epochs.keys()
-        if fresh:
+        if not fresh:
+            return True
+        async with self._own.connection() as connection:
+            epochs, set_back = await fence.take(connection, self._consumer, fresh)
+        self._epochs |= epochs
+        firsts = {(record.topic, record.partition): record.offset for record in reversed(records)}
+        early = {each for each in set_back if firsts[each] > 0}
+        if not early:
+            return True
+        for topic, number in early:
+            self._acknowledged[TopicPartition(self._cluster.topic(topic), number)] = 0
+        kept = dict(self._epochs)
+        await self.rewind()
+        self._epochs |= kept
+        return False
+
+    async def begin(self, assigned: Iterable[TopicPartition]) -> None:
+        """Read from the beginning what a replay has set back; everything else goes on as committed."""
+        mine = {(self._names[each.topic], each.partition): each for each in assigned}
+        with contextlib.suppress(Unavailable):  # then the first record of each tells
             async with self._own.connection() as connection:
-                self._epochs |= await fence.take(connection, self._consumer, fresh)
+                for partition in await fence.set_back(connection, self._consumer, mine):
+                    if self._member is not None:
+                        self._member.seek(mine[partition], 0)
 
     async def mark(self, session: Session, records: Sequence[Record]) -> None:
         positions = {(record.topic, record.partition): record.offset + 1 for record in records}

@@ -55,11 +55,20 @@ def logging_as_in_production() -> Iterator[io.StringIO]:
 @asynccontextmanager
 async def provider_of(world: PeopledWorld, correlation: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Speak HTTP with the world's key, naming a correlation of our own."""
-    headers = {"Authorization": f"Bearer {token_of(world)}", "X-Correlation-Id": correlation}
+    headers = {
+        "Authorization": f"Bearer {token_of(world)}",
+        "X-Correlation-Id": correlation,
+        "traceparent": trace_of(correlation),
+    }
     async with httpx2.AsyncClient(
         base_url=world.installation.address, headers=headers, trust_env=False
     ) as http:
         yield http
+
+
+def trace_of(correlation: str) -> str:
+    """Return the traceparent that goes with a correlation."""
+    return f"00-{correlation[-1] * 32}-{correlation[-1] * 16}-01"
 
 
 def token_of(world: PeopledWorld) -> str:
@@ -114,6 +123,7 @@ async def test_all_that_a_request_leads_to_carries_its_correlation_and_the_event
         seen.add((item.event.TYPE, cause and cause.event.TYPE))
         expected = correlations[item.event.TYPE] if cause is None else cause.meta.correlation
         assert item.meta.correlation == expected, (item.event.TYPE, item.meta)
+        assert item.meta.traceparent == trace_of(expected), (item.event.TYPE, item.meta)
     assert seen == LED_TO
 
 

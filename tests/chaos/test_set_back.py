@@ -1,0 +1,73 @@
+"""Kafka is set back: it is filled again from the databases, and a read model from its topics."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from services.cli.republish import PRODUCERS
+from services.starting import make_development_topics
+from tests.chaos.site_on_kafka import Site, site_on_kafka
+from tests.integration.cli.conftest import microcred
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with site_on_kafka(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+async def republish(site: Site) -> None:
+    """Do what docs/how-to/lost-broker.md says: relays first, topics then."""
+    for name in PRODUCERS:
+        words = ("republish", name, "--from", "0", "--data", str(site.world.folder))
+        done = await asyncio.to_thread(microcred, *words)
+        assert done.returncode == 0, done.stderr
+        assert "will be published again" in done.stdout
+    await make_development_topics(site.world.settings["issuer"])
+
+
+async def test_a_broker_that_lost_everything_is_filled_from_the_databases(site: Site) -> None:
+    """While everything runs; nothing is lost and nothing is announced twice."""
+    before = site.made("before")
+    await site.submit(before)
+    await site.revoke(before)
+    await site.judge()
+    letters, webhooks = len(site.mailbox.messages), len(site.partner.deliveries)
+    await asyncio.to_thread(site.broker.kill)
+    shutil.rmtree(site.world.folder / "kafka" / "data")
+    await asyncio.to_thread(site.broker.restart)
+    meanwhile = site.made("meanwhile")
+    await site.submit(meanwhile)
+    await republish(site)
+    await site.submit(site.made("after"))
+    await site.judge()
+    assert len(site.mailbox.messages) > letters
+    assert len({each.headers["webhook-id"] for each in site.partner.deliveries}) > webhooks
+    told = [each.headers["webhook-id"] for each in site.partner.deliveries]
+    assert len(told) == len(set(told)), "a partner was told twice"
+
+
+async def test_the_verifier_is_rebuilt_from_the_beginning_of_the_topics(site: Site) -> None:
+    """Beside the running one: what it knew, it knows again, and a revoked credential stays revoked."""
+    assert site.world.cluster is not None
+    admin = await asyncpg.connect(site.world.cluster.dsn("microcred"))
+    try:
+        lists = "SELECT list_id, version FROM verifier.status_list ORDER BY 1"
+        before = await admin.fetch(lists)
+        await admin.execute("UPDATE verifier.issuer SET name = 'altered'")
+        words = ("replay", "verifier", "--data", str(site.world.folder))
+        done = await asyncio.to_thread(microcred, *words)
+        assert done.returncode == 0, done.stderr
+        assert await admin.fetchval("SELECT count(*) FROM verifier.issuer WHERE name = 'altered'") == 0
+        assert await admin.fetch(lists) == before
+    finally:
+        await admin.close()
+    await site.judge()
