@@ -1,4 +1,4 @@
-"""Kafka is set back: it is filled again from the databases, and a read model from its topics."""
+"""Kafka or PostgreSQL is set back: the first is filled again from the second, the second is refused."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ import pytest
 import pytest_asyncio
 
 from services.cli.republish import PRODUCERS
+from services.fleet.parts import PARTS
 from services.starting import make_development_topics
-from tests.chaos.site_on_kafka import Site, site_on_kafka
+from shared.errors import Conflict
+from tests.chaos.site_on_kafka import SETTLE_WAIT_S, Site, site_on_kafka
 from tests.integration.cli.conftest import microcred
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+POLL_EVERY_S = 0.1
+FORGET = "DELETE FROM assessor.event WHERE position > $1"
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -71,3 +76,35 @@ async def test_the_verifier_is_rebuilt_from_the_beginning_of_the_topics(site: Si
     finally:
         await admin.close()
     await site.judge()
+
+
+async def test_topics_made_before_the_relays_were_set_back_are_not_published_to(site: Site) -> None:
+    await asyncio.to_thread(site.broker.kill)
+    shutil.rmtree(site.world.folder / "kafka" / "data")
+    await asyncio.to_thread(site.broker.restart)
+    await make_development_topics(site.world.settings["issuer"])
+    log = site.world.fleet.of("assessor")[0]
+    async with asyncio.timeout(SETTLE_WAIT_S):
+        while "the broker lost them" not in log.last_words():  # noqa: ASYNC110 - another process works
+            await asyncio.sleep(POLL_EVERY_S)
+    await republish(site)
+    await site.submit(site.made("set-back"))
+    await site.judge()
+
+
+async def test_a_database_older_than_the_topics_does_not_start_and_says_what_to_do(site: Site) -> None:
+    """What a restored backup looks like: the last events are gone, everything else is as it was."""
+    assert site.world.cluster is not None
+    [child] = site.world.fleet.of("assessor")
+    await child.stop()
+    admin = await asyncpg.connect(site.world.cluster.dsn("microcred"))
+    try:
+        last = await admin.fetchval("SELECT max(position) FROM assessor.event")
+        await admin.execute("SET session_replication_role = replica")  # past the guard of the log
+        await admin.execute(FORGET, last - 20)
+    finally:
+        await admin.close()
+    again = site.world.fleet.add(next(part for part in PARTS if part.name == "assessor"))
+    with pytest.raises(Conflict, match=r"restored from a backup that is older.*set KAFKA_PREFIX"):
+        await site.world.fleet.ready(SETTLE_WAIT_S)
+    assert again.refusal is not None
