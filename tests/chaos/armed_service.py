@@ -4,6 +4,8 @@ Its words: FOLDER SERVICE, and what `python -m services.{service}` takes. The fi
 `doom` in the folder names the point; the first process that comes there removes it and dies, once:
 
     after LANE          between a lane's commit and the commit of its offsets, or of a request's answer
+    before LANE         in the lane's transaction, just before its commit
+    publish RELAY       before the acknowledgement of a relay's batch
     advance RELAY       between the acknowledgement of a relay's batch and its cursor
     rebalance LANE      while a lane lets go of its partitions
 
@@ -60,6 +62,11 @@ def arm(doom: Armed) -> None:
     """Put doom upon every point."""
     Database.session = doom.upon(Database.session)  # type: ignore[assignment]
     advance, let_go = Relay._advance, KafkaSource.let_go
+    acknowledged = Relay._acknowledged
+
+    async def acknowledged_or_die(relay: Relay, acknowledgements: Any) -> None:
+        doom.strike_at(f"publish {relay.name}")
+        await acknowledged(relay, acknowledgements)
 
     async def advance_or_die(relay: Relay, position: int) -> None:
         doom.strike_at(f"advance {relay.name}")
@@ -71,6 +78,7 @@ def arm(doom: Armed) -> None:
             doom.strike_at(f"rebalance {source._consumer}")
         await let_go(source, partitions)
 
+    Relay._acknowledged = acknowledged_or_die  # type: ignore[method-assign]
     Relay._advance = advance_or_die  # type: ignore[method-assign]
     KafkaSource.let_go = let_go_or_die  # type: ignore[method-assign]
     shared.bus.kafka.source.SESSION_WAIT_S = SESSION_WAIT_S

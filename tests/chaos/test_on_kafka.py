@@ -23,6 +23,9 @@ from tests.integration.kafka.stranger import Stranger
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 POINTS = (
+    "before issuer.issue",
+    "before notifier.announce",
+    "publish assessor.relay",
     "after issuer.issue",
     "after issuer.sign",
     "after issuer.publish_status",
