@@ -4,7 +4,7 @@ A Signer has a public key and signs messages with Ed25519 (RFC 8032 §5.1.6, the
 deterministic: a second signature over the same bytes is byte-identical, so a repeated batch repairs rather
 than differs. It does not know its own key id; what a key is called is the issuer's published fact.
 
-A hardware module or a cloud key service is one more class with these two members. The three here keep the
+A hardware module is one more class with these two members (shared/tokens.py). The three here keep the
 private key in memory: EphemeralSigner makes it at start and forgets it at exit, EnvelopeSigner opens a seed
 that is stored encrypted under the master key, OperatorSigner stretches it out of that key. Refused: pickling
 and copying, so that no private key ever travels to a worker process, and an envelope that was made for

@@ -3,7 +3,8 @@
 `MICROCRED_TEST_DATABASE_URL` (a superuser's address) wins; without it the session starts its own from the
 wheel or the machine's binaries. `MICROCRED_TEST_KAFKA` (a bootstrap address) wins; without it the session
 starts a broker from Docker or from Maven's artifacts. Where neither is to be had, tests marked `kafka` are
-skipped, and with KAFKA_REQUIRED=1 the session fails. No test reads an address that is set for running the
+skipped, and with KAFKA_REQUIRED=1 the session fails; likewise those marked `softhsm` without a SoftHSM 2, and
+SOFTHSM_REQUIRED=1. No test reads an address that is set for running the
 program: those are taken out of the environment before anything is imported that could.
 """
 
@@ -24,6 +25,7 @@ from shared.embedded import Cluster, find
 from shared.embedded import kafka as embedded_kafka
 from shared.errors import NotFound
 from shared.provision import LOGIN_ROLES, provision
+from tests import softhsm
 
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
 TEST_KAFKA = "MICROCRED_TEST_KAFKA"
@@ -38,8 +40,10 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> list[str]:
-    """Say which PostgreSQL and which Kafka the tests run on; a missing PostgreSQL ends the session."""
-    return [f"postgresql: {_postgresql_chosen()}", f"kafka: {_kafka_chosen()}"]
+    """Say what the tests run on; a missing PostgreSQL ends the session."""
+    module, why_not = softhsm.found()
+    token = str(module) if module is not None else f"none, tests that need it are skipped. {why_not}"
+    return [f"postgresql: {_postgresql_chosen()}", f"kafka: {_kafka_chosen()}", f"softhsm: {token}"]
 
 
 def _postgresql_chosen() -> str:
@@ -69,15 +73,25 @@ def _kafka_chosen() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where there is no broker, skip what needs one, or end the session if it is required."""
-    needing = [item for item in items if item.get_closest_marker("kafka")]
-    chosen, why_not = _kafka() if needing else ("", "")
-    if chosen is not None:
-        return
-    if os.environ.get(KAFKA_REQUIRED) == "1":
-        pytest.exit(f"{KAFKA_REQUIRED}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
-    for item in needing:
-        item.add_marker(pytest.mark.skip(reason="no Kafka here, see the header"))
+    """Where there is no broker or no SoftHSM, skip what needs it, or end the session if it is required."""
+    for marker, find_it, required in (
+        ("kafka", _kafka, KAFKA_REQUIRED),
+        ("softhsm", softhsm.found, softhsm.SOFTHSM_REQUIRED),
+    ):
+        needing = [item for item in items if item.get_closest_marker(marker)]
+        chosen, why_not = find_it() if needing else ("", "")
+        if chosen is not None:
+            continue
+        if os.environ.get(required) == "1":
+            pytest.exit(f"{required}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
+        for item in needing:
+            item.add_marker(pytest.mark.skip(reason=f"no {marker} here, see the header: {why_not}"))
+
+
+@pytest.fixture(scope="session")
+def soft_token(tmp_path_factory: pytest.TempPathFactory) -> softhsm.SoftToken:
+    """The session's PKCS#11 token."""
+    return softhsm.make_token(tmp_path_factory.mktemp("softhsm"))
 
 
 @pytest.fixture(scope="session")

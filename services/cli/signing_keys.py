@@ -11,7 +11,12 @@ import typer
 
 from services.cli.running import Folder, console, database_of, run, service_settings, table
 from services.issuer import key_rules
-from services.issuer.handlers.rotation import list_signing_keys, retire_signing_key, rotate_signing_key
+from services.issuer.handlers.rotation import (
+    custody_of_keys,
+    list_signing_keys,
+    retire_signing_key,
+    rotate_signing_key,
+)
 from services.issuer.key_rules import PublishedKey
 from services.issuer.settings import IssuerSettings
 from shared import clock
@@ -35,14 +40,19 @@ class Reason(StrEnum):
 
 @app.command("list")
 def show_all(slug: Slug, data: Folder = None) -> None:
-    """List every key that the issuer ever published, oldest first, and what each one does."""
-    keys = run(_list(slug, data))
+    """List every key that the issuer ever published, oldest first, how it is kept and what it does.
+
+    Kept in 'envelope': encrypted under the master key. In 'pkcs11': on the token. 'nowhere': its private half
+    is lost. To know that, it needs SIGNING_DATABASE_URL.
+    """
+    keys, custody = run(_list(slug, data))
     now = clock.now()
     signing = key_rules.signing_key(keys, now)
-    rows = table("key", "published", "signs from", "state")
+    rows = table("key", "kept in", "published", "signs from", "state")
     for key in keys:
         state = "signs now" if key is signing else _state(key, now)
-        rows.add_row(key.public_key_multibase, _told(key.published_at), _told(key.valid_from), state)
+        moments = _told(key.published_at), _told(key.valid_from)
+        rows.add_row(key.public_key_multibase, custody.get(key.key_id, "nowhere"), *moments, state)
     console().print(rows)
 
 
@@ -87,7 +97,9 @@ def retire(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"],
-            help="For a compromised key: since when somebody else may have it, in UTC; now.",
+            metavar="MOMENT",
+            help="For a compromised key: since when somebody else may have it, in UTC, such as"
+            " 2026-06-01T09:00:00Z or 2026-06-01; now.",
             show_default=False,
         ),
     ] = None,
@@ -115,9 +127,11 @@ def _told(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-async def _list(slug: str, data: Path | None) -> tuple[PublishedKey, ...]:
+async def _list(slug: str, data: Path | None) -> tuple[tuple[PublishedKey, ...], dict[str, str]]:
+    settings = service_settings("issuer", IssuerSettings, data)
     async with database_of("issuer", data) as database:
-        return await list_signing_keys(database, slug)
+        keys = await list_signing_keys(database, slug)
+    return keys, await custody_of_keys(settings, slug, keys)
 
 
 async def _rotate(slug: str, at_once: bool, data: Path | None) -> PublishedKey:

@@ -28,7 +28,7 @@ from services.issuer.handlers.public_address import unchanged_public_url
 from services.issuer.handlers.rendering import Rendering
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.sign import Sign
-from services.issuer.handlers.signing_keys import SigningKeys, migrated_keys, open_keys
+from services.issuer.handlers.signing_keys import SigningKeys, migrated_keys, open_keys, token_of
 from services.issuer.handlers.status_lists import ListTerms, PublishStatus, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets
 from services.issuer.settings import IssuerSettings
@@ -149,7 +149,11 @@ def _desk(ground: _Ground) -> _Half:
 async def _signer(ground: _Ground, signing_keys: SigningKeys | None) -> _Half:
     settings, database = ground.settings, ground.database
     key_database = await open_keys(settings)
-    keys = signing_keys if signing_keys is not None else SigningKeys(key_database, ground.master_key)
+    keys = (
+        signing_keys
+        if signing_keys is not None
+        else SigningKeys(key_database, ground.master_key, token_of(settings))
+    )
     prover = Prover(ground.suites, ground.workers.hash_data)
     signing = Sign(database, ground.learner_keys, ground.rendering, keys, prover)
     terms = ListTerms(

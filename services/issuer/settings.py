@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
@@ -31,6 +32,15 @@ class IssuerSettings(KeyHolderSettings):
         description="PostgreSQL as the role `signer`, which owns the schema `signing` with the private keys."
         " Everything but the desk needs it, and the commands that make keys: `microcred issuers create` and"
         " `microcred signing-keys`.",
+    )
+    pkcs11_module: Path | None = Field(
+        default=None,
+        description="The library of a PKCS#11 token, such as a hardware module's, on which new signing keys"
+        " are made. Without it they lie in the schema `signing`, encrypted under the master key.",
+    )
+    pkcs11_token: str | None = Field(default=None, description="The label of the token.")
+    pkcs11_pin_file: Path | None = Field(
+        default=None, description="A file with the PIN of the token's user that only its owner may read."
     )
     vault_database_url: SecretStr = Field(
         description="PostgreSQL as the role `vault_reader`, which may read learners' keys and nothing else."
@@ -80,6 +90,15 @@ class IssuerSettings(KeyHolderSettings):
     def _lists_are_refreshed_in_time(self) -> Self:
         if self.status_list_refresh_before_s >= self.status_list_validity_s:
             raise ValueError("STATUS_LIST_REFRESH_BEFORE_S must be less than STATUS_LIST_VALIDITY_S")
+        return self
+
+    @model_validator(mode="after")
+    def _a_token_is_described_whole(self) -> Self:
+        described = [self.pkcs11_module, self.pkcs11_token, self.pkcs11_pin_file]
+        if any(described) and not all(described):
+            raise ValueError("PKCS11_MODULE, PKCS11_TOKEN and PKCS11_PIN_FILE go together")
+        if self.only == "desk" and any(described):
+            raise ValueError("PKCS11_MODULE must not be set for the desk: it needs no private key")
         return self
 
     @model_validator(mode="after")

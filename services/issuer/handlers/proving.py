@@ -6,6 +6,7 @@ key than was published must never get a signature out of this house.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ async def prove(
     answers = [[b""] * len(draft.configs) for draft in drafts]
     for (key, cryptosuite), places in _places(drafts, lambda draft: draft.key).items():
         suite = prover.suites[cryptosuite]
-        signatures = suite.sign(signers[key], [hashes[number][position] for number, position in places])
+        chosen = [hashes[number][position] for number, position in places]
+        # In a thread: a hardware module takes its time, and everything else of this process goes on.
+        signatures = await asyncio.to_thread(suite.sign, signers[key], chosen)
         for (number, position), signature in zip(places, signatures, strict=True):
             if not suite.check_signature(drafts[number].public_key, hashes[number][position], signature):
                 raise SelfVerificationError("a new signature does not verify with the published key")

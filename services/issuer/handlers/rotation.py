@@ -6,17 +6,18 @@ tenant, as whoever issues does: two operators take turns, and nothing is begun u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.issuer import key_rules, store
 from services.issuer.handlers.new_keys import make_key
 from services.issuer.handlers.retrying import retrying
-from services.issuer.handlers.signing_keys import migrate_keys, open_keys
+from services.issuer.handlers.signing_keys import migrate_keys, open_keys, token_of
 from services.issuer.handlers.tenants import OPERATOR
 from services.issuer.key_rules import PublishedKey
 from services.issuer.projections import project
 from services.issuer.settings import IssuerSettings
-from services.issuer.signing_key_store import insert_envelope
+from services.issuer.signing_key_store import insert_key, kept_keys
 from shared import clock
 from shared.contracts.issuers import IssuerKeyPublished, KeyRetirement
 from shared.database import Database
@@ -44,9 +45,9 @@ async def rotate_signing_key(
         did, keys = await _locked(session, slug)
         at = clock.now()
         valid_from = key_rules.first_use(did, keys, overlap=settings.key_overlap, at_once=at_once, at=at)
-        key = make_key(master_key, settings.public_url, slug)
+        key = await make_key(master_key, token_of(settings), settings.public_url, slug)
         async with signing.connection() as connection:
-            await insert_envelope(connection, slug, key.key_id, key.envelope)
+            await insert_key(connection, slug, key.key_id, key.kept)
         append = key.published(slug, at=at, valid_from=valid_from, meta=_meta(actor))
         await project(session.connection, await session.append([append]))
     return PublishedKey(key.key_id, key.public_key_multibase, at, valid_from)
@@ -82,6 +83,17 @@ async def retire_signing_key(
         return next(key for key in kept if key.public_key_multibase == public_key_multibase)
 
     return await retrying(command)
+
+
+async def custody_of_keys(
+    settings: IssuerSettings, slug: str, keys: Sequence[PublishedKey]
+) -> dict[str, str]:
+    """How the private half of each key is kept (`envelope`, `pkcs11`), by key id, for those that are here."""
+    async with await open_keys(settings) as signing:
+        await migrate_keys(signing)
+        async with signing.connection() as connection:
+            found = await kept_keys(connection, [(slug, key.key_id) for key in keys])
+    return {key_id: kept.custody for (_, key_id), kept in found.items()}
 
 
 async def list_signing_keys(database: Database, slug: str) -> tuple[PublishedKey, ...]:

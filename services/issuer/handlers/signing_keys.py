@@ -1,22 +1,26 @@
 """Where private keys come from: a schema of their own, which only the process that signs can reach.
 
-A seed lies there sealed under the master key, apart from everything else that the issuer stores: the role
-`issuer`, which answers callers and issues, may not enter the schema. An opened key stays in this process.
+A seed lies there sealed under the master key, or a key's name on a PKCS#11 token, apart from everything else
+that the issuer stores: the role `issuer`, which answers callers and issues, may not enter the schema. An
+opened key stays in this process; one on a token never leaves that.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.issuer import signing_key_store
 from services.issuer.settings import IssuerSettings
+from services.issuer.signing_key_store import KeptKey
 from services.issuer.store import KeyRef
 from shared.database import Database, migrate, read_migrations
 from shared.errors import Invalid, Unavailable
 from shared.keys import EnvelopeSigner, Signer
 from shared.sealing import MasterKey
+from shared.tokens import Token
 
 SCHEMA = "signing"
 MIGRATIONS = Path(__file__).parent.parent / "signing_migrations"
@@ -43,12 +47,19 @@ async def migrated_keys(database: Database) -> AsyncIterator[None]:
     yield
 
 
+def token_of(settings: IssuerSettings) -> Token | None:
+    """The PKCS#11 token on which new keys are made, or None where they are kept in envelopes."""
+    module, label, pin_file = settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin_file
+    return None if module is None or label is None or pin_file is None else Token(module, label, pin_file)
+
+
 class SigningKeys:
     """Signers by (issuer_id, key_id), opened once and kept in this process alone."""
 
-    def __init__(self, database: Database, master_key: MasterKey) -> None:
+    def __init__(self, database: Database, master_key: MasterKey, token: Token | None = None) -> None:
         self._database = database
         self._master_key = master_key
+        self._token = token
         self._cache: dict[KeyRef, Signer] = {}
 
     async def of(self, keys: Iterable[KeyRef]) -> dict[KeyRef, Signer]:
@@ -59,16 +70,20 @@ class SigningKeys:
                 self._cache.clear()
                 missing = wanted
             async with self._database.connection() as connection:
-                found = await signing_key_store.envelopes(connection, missing)
-            for key, envelope in found.items():
-                self._cache[key] = self._open(envelope, key[1])
+                found = await signing_key_store.kept_keys(connection, missing)
+            for key, kept in found.items():
+                self._cache[key] = await self._open(kept, key[1])
         if not wanted <= self._cache.keys():
             raise Unavailable("A signing key is not available.")
         return {key: self._cache[key] for key in wanted}
 
-    def _open(self, envelope: bytes, key_id: str) -> Signer:
+    async def _open(self, kept: KeptKey, key_id: str) -> Signer:
+        if kept.token_object is not None:
+            if self._token is None:
+                raise Unavailable("A signing key is on a PKCS#11 token, and PKCS11_MODULE is not set.")
+            return await asyncio.to_thread(self._token.signer, kept.token_object)
         try:
-            return EnvelopeSigner.open(self._master_key, envelope, key_id)
+            return EnvelopeSigner.open(self._master_key, kept.envelope or b"", key_id)
         except Invalid as cause:
             # The installation's fault and no record's: nothing may be buried for it.
             raise Unavailable("The master key does not open a signing key.") from cause

@@ -16,13 +16,13 @@ from services.issuer.handlers.new_keys import make_key
 from services.issuer.handlers.proving import proving_here, refuse_unusable_suites
 from services.issuer.handlers.public_address import keep_public_url
 from services.issuer.handlers.retrying import retrying
-from services.issuer.handlers.signing_keys import SigningKeys, migrate_keys, open_keys
+from services.issuer.handlers.signing_keys import SigningKeys, migrate_keys, open_keys, token_of
 from services.issuer.handlers.status_lists import ListTerms, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets, list_id
 from services.issuer.key_rules import PublishedKey
 from services.issuer.projections import project
 from services.issuer.settings import IssuerSettings
-from services.issuer.signing_key_store import insert_envelope
+from services.issuer.signing_key_store import insert_key
 from services.issuer.store import Tenant
 from shared import clock
 from shared.contracts.event import Slug
@@ -64,7 +64,7 @@ async def create_issuer(
     _check_slug(slug)
     refuse_unusable_suites(settings.cryptosuites, suites)
     master_key = MasterKey.from_file(settings.master_key_file)
-    secrets = TenantSecrets(master_key)
+    secrets, token = TenantSecrets(master_key), token_of(settings)
     terms = ListTerms(
         Addresses(settings.public_url),
         settings.cryptosuites,
@@ -74,19 +74,19 @@ async def create_issuer(
     meta = Meta(actor, str(clock.ordered_uuid()))
     async with await open_keys(settings) as signing, database.session() as session:
         await migrate_keys(signing)
-        lists = StatusLists(terms, proving_here(suites), SigningKeys(signing, master_key))
+        lists = StatusLists(terms, proving_here(suites), SigningKeys(signing, master_key, token))
         await keep_public_url(session.connection, settings.public_url)
         history = await _profiles(session, slug)
         if history:
             domain.decide_create_issuer(history[-1], slug, history[-1].did, profile, session.at)
             return IssuerView(slug, history[-1].did, history[-1].profile_version, created=False)
-        key = make_key(master_key, settings.public_url, slug)
+        key = await make_key(master_key, token, settings.public_url, slug)
         events = domain.decide_create_issuer(None, slug, key.did, profile, session.at)
         wrapped = secrets.make(slug)
         await store.insert_tenant(session.connection, slug, wrapped)
         # Apart from this transaction: a key without a tenant is nobody's, a tenant never lacks its key.
         async with signing.connection() as connection:
-            await insert_envelope(connection, slug, key.key_id, key.envelope)
+            await insert_key(connection, slug, key.key_id, key.kept)
         first_key = PublishedKey(key.key_id, key.public_key_multibase, session.at, session.at)
         tenant = Tenant(slug, wrapped, key.did, 1, (first_key,))
         first_list = list_id(secrets.open(slug, wrapped), 0)

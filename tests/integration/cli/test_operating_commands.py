@@ -237,3 +237,17 @@ def test_wrong_usage_is_never_taken_for_a_verdict(tmp_path: Path) -> None:
         assert misused.returncode == 64, misused.args
         assert misused.stderr.strip()
         assert "Traceback" not in misused.stderr
+
+
+def test_signing_keys_are_listed_and_a_did_key_says_why_it_keeps_its_own(served: Served) -> None:
+    listed = served.run("signing-keys", "list", "riverside-college")
+    assert listed.returncode == 0
+    assert [word in listed.stdout for word in ("z6Mk", "envelope", "signs now")] == [True] * 3
+    refused = served.run("signing-keys", "rotate", "riverside-college", "--at-once")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "its one key is its name" in refused.stderr
+    unknown = served.run("signing-keys", "list", "nobody")
+    assert (unknown.returncode, unknown.stderr) == (1, "There is no such issuer.\n")
+    misused = served.run("signing-keys", "retire", "riverside-college", "z6Mk", "--since", "2026-06-01")
+    assert misused.returncode == 64
+    assert "--reason compromised" in misused.stderr
