@@ -304,8 +304,8 @@ async def test_the_main_dump_holds_the_log_and_no_learners_key(servers: tuple[Se
 
 
 A_LIST = """
-INSERT INTO status_list (issuer_id, list_id, version, bits, published_at, valid_until)
-VALUES ($1, $2, 1, '', now(), now())
+INSERT INTO status_list (issuer_id, list_id, version, bits, published_at, valid_until, key_id)
+VALUES ($1, $2, 1, '', now(), now(), '')
 """
 
 

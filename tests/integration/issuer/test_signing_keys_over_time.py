@@ -273,3 +273,24 @@ async def test_a_key_of_before_there_was_an_overlap_is_read_as_published_when_it
         await house.settled(SETTLE_WAIT_S)
     found = (await keys(desk))[0]
     assert (found.key_id, found.published_at) == (old.key_id, old.valid_from)
+
+
+async def test_two_signers_at_work_across_a_rotation_sign_each_intent_once_with_the_key_it_names(
+    desk: Desk,
+) -> None:
+    await desk.tenant()
+    achievement_id = await desk.achievement(definition=AGAIN)
+    async with desk.house() as first, desk.house() as second:
+        for turn in range(3):
+            for number in range(4):
+                await desk.passes(await desk.learner(), achievement_id, f"a-{turn}-{number}")
+            if turn < 2:
+                await rotated(desk, at_once=True)
+        await first.settled(SETTLE_WAIT_S)
+        await second.settled(SETTLE_WAIT_S)
+    named = {each.stream: each.event for each in await desk.log(CredentialIssued)}
+    made = await desk.log(CredentialSigned)
+    assert len(named) == 12
+    assert sorted(each.stream for each in made) == sorted(named)
+    assert keys_of(made) == [getattr(named[each.stream], "key_id", None) for each in made]
+    assert (await keys(desk))[-1].key_id in keys_of(made)
