@@ -23,9 +23,6 @@ from tests.integration.kafka.stranger import Stranger
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 POINTS = (
-    "before issuer.issue",
-    "before notifier.announce",
-    "publish assessor.relay",
     "after issuer.issue",
     "after issuer.sign",
     "after issuer.publish_status",
@@ -35,6 +32,9 @@ POINTS = (
     "advance assessor.relay",
     "advance issuer.relay",
     "advance notifier.relay",
+    "before issuer.issue",
+    "before notifier.announce",
+    "publish assessor.relay",
 )
 DOWN_S = 1.0
 ZOMBIE_S = 4.0
