@@ -44,7 +44,7 @@ def settings_from(name: str, environment: Mapping[str, Any]) -> Settings:
         raise Invalid("settings-invalid", message, reasons) from None
 
 
-def variable_names(settings: type[Settings]) -> dict[str, str]:
+def variable_names(settings: type[KafkaSettings]) -> dict[str, str]:
     """Return the environment variable of each field: its alias, or its name in capitals."""
     names: dict[str, str] = {}
     for field, facts in settings.model_fields.items():

@@ -25,9 +25,11 @@ from services.demo.sample import (
 )
 from services.process import until_stopped
 from services.receivers import Mailbox
+from services.starting import variable_names
 from services.world import World, kept_port
 from shared.collector import spare_the_living
 from shared.errors import Conflict
+from shared.settings import KafkaSettings
 from shared.telemetry import configure_logging
 
 PORT = 8080
@@ -90,8 +92,9 @@ async def _serve(console: Console, bus: Bus, data: Path, wanted: int | None) -> 
 
 
 def _named_cluster() -> dict[str, str]:
-    """Return the KAFKA_… variables of this process: a broker that is named is not started."""
-    return {name: value for name, value in os.environ.items() if name.startswith("KAFKA_")}
+    """Return the settings of Kafka in this process's variables: a broker that is named is not started."""
+    known = variable_names(KafkaSettings).values()
+    return {name: os.environ[name] for name in known if name in os.environ}
 
 
 def _print_addresses(
