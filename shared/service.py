@@ -137,16 +137,17 @@ class Running:
 
     async def pending(self) -> dict[str, int]:
         """Return how much work waits, by lane and loop, leaving out those with none."""
-        waiting = {consumer.name: await consumer.lag() for consumer in self.consumers}
-        waiting |= {relay.name: await relay.pending() for relay in self.relays}
+        waiting = {relay.name: await relay.pending() for relay in self.relays}
+        waiting |= {consumer.name: await consumer.lag() for consumer in self.consumers}
         waiting |= {loop.name: await loop.pending() for loop in self._loops}
         return {name: number for name, number in waiting.items() if number}
 
     async def settled(self, wait_s: float, every_s: float = SETTLE_POLL_S) -> None:
         """Wait until nothing waits anywhere, asking `every_s`. Raises TimeoutError naming what still does.
 
-        Lanes are asked one after another, so work may pass from one that is still to be asked to one that has
-        been: an answer of "nothing" counts only if no log grew while it was gathered.
+        All are asked one after another, so work may pass from one that is still to be asked to one that has
+        been. An answer of "nothing" counts only if no log grew while it was gathered, and relays are asked
+        before lanes: what a relay brings to the bus meanwhile grows no log.
         """
         deadline = asyncio.get_running_loop().time() + wait_s
         before: list[int] | None = None

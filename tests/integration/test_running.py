@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fastapi import APIRouter
 import shared.bus.consumer
 import shared.service
 from shared.bus.consumer import Subscription
+from shared.bus.health import Health
 from shared.bus.local import LocalBus
 from shared.bus.seam import BrokenError
 from shared.contracts.assessments import AssessmentPassed
@@ -99,6 +101,56 @@ async def test_settled_is_not_fooled_by_work_that_passes_to_a_lane_that_was_aske
         consumer.stop()
     first_may.set()
     await asyncio.gather(*lanes)
+    await bus.close()
+
+
+class BusWithRelay(LocalBus):
+    """A bus on which a fact waits for its lane from the moment on at which `relay` is asked a second time."""
+
+    def relay(self, producer: str, database: Database) -> Any:
+        return RelayThatPublishesWhenAsked(f"{producer}.relay")
+
+
+@dataclass
+class RelayThatPublishesWhenAsked:
+    name: str
+    health: Health = field(default_factory=Health)
+    asked: int = 0
+
+    async def pending(self) -> int:
+        self.asked += 1
+        return int(self.asked == 1)
+
+
+async def test_settled_is_not_fooled_by_a_relay_that_publishes_just_before_it_is_asked(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lane has nothing while the fact is not on the bus; and no log grows when the fact gets there."""
+    may, done = asyncio.Event(), asyncio.Event()
+
+    async def take(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+        await may.wait()
+        done.set()
+
+    service = a_service(assessor, tmp_path, Subscription("assessor.take", (LearnerErased,), take))
+    bus = BusWithRelay(await Database.open(roles.dsn("bus_reader"), "bus_reader"))
+    house = Running([service], bus)
+    (lane,), (relay,) = house.consumers, house.relays
+    lag_of_log = lane.lag
+
+    async def lag_of_bus() -> int:
+        if relay.asked < 2:  # type: ignore[attr-defined] # the relay of this test
+            return 0
+        may.set()
+        return await lag_of_log()
+
+    monkeypatch.setattr(lane, "lag", lag_of_bus)
+    working = asyncio.create_task(lane.run())
+    await begin(assessor)
+    await house.settled(WAIT_S)
+    assert done.is_set()
+    lane.stop()
+    await working
     await bus.close()
 
 
