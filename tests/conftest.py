@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared.embedded import Cluster, find
 from shared.embedded import kafka as embedded_kafka
@@ -30,6 +31,10 @@ from tests import softhsm
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
 TEST_KAFKA = "MICROCRED_TEST_KAFKA"
 KAFKA_REQUIRED = "KAFKA_REQUIRED"
+
+# A slow or busy machine is nobody's fault: hypothesis times nothing here.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

@@ -32,8 +32,8 @@ RUBRICS = st.builds(
 )
 
 
-# How long it takes, and how many of the rubrics are refused, is not what is tested.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+# How many of the rubrics are refused is not what is tested.
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(RUBRICS)
 def test_every_result_by_a_rubric_that_is_published_can_be_scored(rubric: Rubric) -> None:
     definition = DEFINITION.model_copy(update={"rubric": rubric})

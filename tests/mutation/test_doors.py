@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.baking import png, svg
@@ -52,7 +52,6 @@ def test_a_door_lets_in_what_it_is_for(door: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_door_does_not_break_of_anything_that_comes(door: str) -> None:
-    @settings(deadline=None)
     @given(st.binary(max_size=300) | altered(SEEDS[door]))
     def come(data: bytes) -> None:
         knock(door, data)
