@@ -1,4 +1,4 @@
-"""JSON-LD safe mode: whatever the signature would not cover is refused before anything is signed or believed.
+"""JSON-LD safe mode: what the signature would not cover, or would cover under another name, is refused.
 
 Turning JSON-LD into RDF forgets quietly: undefined terms, unmapped types, relative or malformed IRIs, nulls
 and empty arrays leave no quad behind, so they could be altered under a valid proof. Data Integrity demands
@@ -7,6 +7,11 @@ as written, `refuse_unsignable_expansion` over its expanded form, between which 
 pinned contexts use no index, language, id or type maps and no @nest or @reverse (a test holds them to it).
 
 The IRI and language checks also keep a value from closing its N-Quads term and writing quads of its own.
+
+A signature over the graph says nothing of how the graph was written, and verifiers read JSON by its names: a
+`credentialStatus` whose name is written out as an IRI, or that stands in another object about the same
+credential, leaves the same quads and would not be seen. So every member has to be a term (no two terms of the
+pinned contexts mean one property, which a test holds them to), and one object alone speaks of the credential.
 """
 
 from __future__ import annotations
@@ -22,8 +27,8 @@ from shared.proofs.strictjson import JsonObject, JsonValue, Path, path_text
 
 _ABSOLUTE_IRI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20<>"{}|^`\\]*')
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
-_KEYWORDS_ALLOWED = frozenset({"@context", "@id", "@type", "@value", "@language", "@direction"})
-_TAGS = ("@language", "@direction")
+_VALUE_KEYWORDS = frozenset({"@value", "@type", "@language", "@direction"})
+_ALIASED = {"@id": "id", "@type": "type"}
 _LANG_STRING = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
 
 
@@ -35,6 +40,15 @@ def is_absolute_iri(text: object) -> bool:
 def data_loss(*reasons: str) -> Invalid:
     """The refusal of this module: the reasons name places, never values."""
     return Invalid("data-loss", "A part of the document would not be covered by the signature.", reasons)
+
+
+def ambiguous(*reasons: str) -> Invalid:
+    """The refusal of what could be read as another document than was signed: the reasons name places."""
+    return Invalid(
+        "spelling-ambiguous",
+        "A part of the document is written so that it could be overlooked, although it is signed.",
+        reasons,
+    )
 
 
 def check_contexts(document: JsonObject, contexts: ContextSet) -> None:
@@ -50,17 +64,16 @@ def check_contexts(document: JsonObject, contexts: ContextSet) -> None:
 
 
 def refuse_unsignable_input(document: JsonObject, contexts: ContextSet) -> None:
-    """Refuse what expansion would drop without a trace, and what strict JSON would not have let in."""
+    """Refuse what expansion would drop without a trace, what it would read in spite of another spelling, and
+    what strict JSON would not have let in."""
     strictjson.check(document)
     check_contexts(document, contexts)
     for item, path in _objects(document):
         for key, value in item.items():
-            place = (path, key)
-            if key.startswith("@") and key not in _KEYWORDS_ALLOWED:
-                raise data_loss(f"{path_text(place)}: this JSON-LD keyword is not signed")
-            _refuse_vanishing(value, place)
-        if any(tag in item for tag in _TAGS) and "@value" not in item:
-            raise data_loss(f"{path_text(path)}: a language or direction without a @value")
+            _refuse_other_spelling(key, item, (path, key))
+            _refuse_vanishing(value, (path, key))
+        if item is not document and len(item) > 1 and _is_about(item, document):
+            raise ambiguous(f"{path_text(path)}: a second object about the document itself")
 
 
 def refuse_unsignable_expansion(expanded: list[Any], document: JsonObject) -> None:
@@ -110,6 +123,22 @@ def _objects(root: JsonObject) -> Iterator[tuple[JsonObject, Path]]:
             stack.extend((child, (path, key)) for key, child in item.items())
         elif isinstance(item, list):
             stack.extend((child, (path, index)) for index, child in enumerate(item))
+
+
+def _refuse_other_spelling(key: str, item: JsonObject, path: Path) -> None:
+    """A member is a term of a context; keywords stand where there is no term for them."""
+    if key == "@context" or (key in _VALUE_KEYWORDS and "@value" in item):
+        return
+    if key in _ALIASED:
+        raise ambiguous(f"{path_text(path)}: has to be written {_ALIASED[key]}")
+    if key.startswith("@"):
+        raise data_loss(f"{path_text(path)}: this JSON-LD keyword is not signed here")
+    if ":" in key:
+        raise ambiguous(f"{path_text(path)}: an IRI where the name of a property has to stand")
+
+
+def _is_about(item: JsonObject, document: JsonObject) -> bool:
+    return "id" in document and item.get("id") == document["id"]
 
 
 def _refuse_vanishing(value: JsonValue, path: Path) -> None:

@@ -44,7 +44,8 @@ class Canonicaliser:
     def nquads(self, document: JsonObject) -> str:
         """The canonical N-Quads of `document`, one line a quad, sorted. Raises `Invalid`:
 
-        `data-loss`, `context-*`, `json-*`, `json-ld-invalid` or `canonicalisation-limit`.
+        `data-loss`, `spelling-ambiguous`, `context-*`, `json-*`, `json-ld-invalid` or
+        `canonicalisation-limit`.
         """
         jsonld_safety.refuse_unsignable_input(document, self._contexts)
         options = {

@@ -30,6 +30,7 @@ STANDARD_CODES: Mapping[str, str] = {
     "context-unknown": _TRANSFORMATION,
     "context-inline": _TRANSFORMATION,
     "json-ld-invalid": _TRANSFORMATION,
+    "spelling-ambiguous": _TRANSFORMATION,
     "not-canonicalisable": _TRANSFORMATION,
     "canonicalisation-limit": _TRANSFORMATION,
     "canonicalisation-failed": _TRANSFORMATION,

@@ -3,7 +3,8 @@
 every bit flipped          8 a byte
 every byte substituted     16 a byte, by characters that mean something in JSON or in a token
 every path                 dropped, altered in several ways, added to
-every key                  written twice, with its value and with another, before and after
+every key                  written twice, with its value and with another, before and after;
+                           written as the IRI or the keyword that it stands for
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import copy
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+from tests.vocabulary import PROPERTIES
 
 SUBSTITUTES = b'"\\{}[],:0 9aA-e\n'
 PER_BYTE = 8 + len(SUBSTITUTES)
@@ -48,13 +51,15 @@ class Mutants(Sequence[bytes]):
 
 
 def structural(document: dict[str, Any]) -> Iterator[bytes]:
-    """Every path dropped, altered and added to, and every key written twice, as JSON texts."""
+    """Every path dropped, altered and added to, every key written twice and otherwise, as JSON texts."""
     for place in places(document):
         yield _text(document, place, lambda holder, step: holder.pop(step))
         for other in _others(_at(document, place)):
             yield _text(document, place, lambda holder, step, other=other: _set(holder, step, other))
         if isinstance(place[-1], str):
             yield from _written_twice(document, place)
+            if place[-1] in PROPERTIES:
+                yield _text(document, place, _respell)
     for place in [(), *places(document)]:
         yield from _added(document, place)
 
@@ -117,6 +122,13 @@ def _written_twice(document: dict[str, Any], place: Place) -> Iterator[bytes]:
 
             text = _text(document, place, twice)
             yield text.replace(json.dumps(_TWICE + key).encode(), json.dumps(key).encode())
+
+
+def _respell(holder: Any, step: Any) -> None:
+    """The same statement for whoever reads JSON-LD, and no member of that name for whoever reads JSON."""
+    members = [(PROPERTIES[step] if name == step else name, value) for name, value in holder.items()]
+    holder.clear()
+    holder.update(members)
 
 
 def _text(document: dict[str, Any], place: Place, change: Any) -> bytes:

@@ -6,7 +6,7 @@ on with, and `same` says whether that is the credential that was issued.
     JCS        the same strictly: equal as JSON in which no key is repeated, the proof's own members too
     JWT        the same token, letter by letter
     RDFC       the same canonical dataset, by a second canonicaliser, and the same proof; nothing that was
-               written may be missing from the dataset
+               written may be missing from the dataset; and whoever reads members by name reads the same
 """
 
 from __future__ import annotations
@@ -98,7 +98,11 @@ class ProvedDocument:
                 written["proof"] = [written["proof"]]
             expected = {key: value for key, value in self.issued[0].items() if key != "@context"}
             return strictly_equal(written, expected) and strictly_equal(mutant.document, original.document)
-        return dataset(mutant.document) == dataset(original.document) and self._nothing_lost(mutant)
+        return (
+            dataset(mutant.document) == dataset(original.document)
+            and self._nothing_lost(mutant)
+            and as_read(mutant.document) == as_read(original.document)
+        )
 
     def _nothing_lost(self, mutant: Proof) -> bool:
         config = {**mutant.config, "@context": mutant.document["@context"]}
@@ -164,6 +168,22 @@ def strictly_equal(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(strictly_equal, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def as_read(value: Any) -> Any:
+    """What JSON says to whoever knows that lists are sets, that one value may stand without a list or as a
+    `@value`, that 1.0 is 1, and that a language is one in any case."""
+    if isinstance(value, dict):
+        if value.keys() == {"@value"}:
+            return as_read(value["@value"])
+        lowered = {**value, "@language": str(value["@language"]).lower()} if "@language" in value else value
+        return {name: as_read(child) for name, child in lowered.items() if name != "@context"}
+    if isinstance(value, list):
+        texts_of = sorted({json.dumps(as_read(child), sort_keys=True) for child in value})
+        return json.loads(texts_of[0]) if len(texts_of) == 1 else texts_of
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def dataset(document: dict[str, Any]) -> str:

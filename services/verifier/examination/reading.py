@@ -30,7 +30,16 @@ from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 from shared.proofs.vc_jwt import Form, SecuredDocument
 from shared.proofs.workers import CanonicalWorkers
 
-_MEANING = frozenset({"context-missing", "context-inline", "context-unknown", "data-loss", "json-ld-invalid"})
+_MEANING = frozenset(
+    {
+        "context-missing",
+        "context-inline",
+        "context-unknown",
+        "data-loss",
+        "json-ld-invalid",
+        "spelling-ambiguous",
+    }
+)
 """Refusals of a canonicaliser that are about words, not about the signature."""
 _ANY_OPTIONS: JsonObject = {"type": "DataIntegrityProof"}
 """Stands in for the options of a proof where only the document's own words are asked about."""

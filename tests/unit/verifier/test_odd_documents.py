@@ -41,6 +41,9 @@ MANY_NODES = [{"type": ["Evidence"], "name": f"Item {number}"} for number in ran
 PARSING = {"verdict": "invalid", "check": "parsed", "code": "PARSING_ERROR"}
 SHAPE = {"verdict": "invalid", "check": "parsed", "code": "MALFORMED_VALUE_ERROR"}
 WORDS = {"verdict": "invalid", "check": "contexts", "code": "PROOF_TRANSFORMATION_ERROR"}
+CREDENTIALS = "https://www.w3.org/2018/credentials#"
+DATE_TIME = "http://www.w3.org/2001/XMLSchema#dateTime"
+RENAMED = {"credentialStatus": f"{CREDENTIALS}credentialStatus"}
 LOSS = {"verdict": "invalid", "check": "contexts", "code": "DATA_LOSS_DETECTION_ERROR"}
 
 ODD: dict[str, Odd] = {
@@ -114,6 +117,20 @@ ODD: dict[str, Odd] = {
     ),
     "a relative id": Odd(
         altered(lambda document: document["credentialSubject"]["achievement"].update(id="1/1")), **LOSS
+    ),
+    "a status whose name is written out, which leaves the same statements": Odd(
+        as_bytes({RENAMED.get(name, name): value for name, value in GOOD.items()}), **WORDS
+    ),
+    "an end that is written as a typed value under its IRI": Odd(
+        altered(
+            lambda document: document.update(
+                {f"{CREDENTIALS}validUntil": {"@type": DATE_TIME, "@value": document.pop("validUntil")}}
+            )
+        ),
+        **WORDS,
+    ),
+    "an id by its keyword": Odd(
+        as_bytes({"@id" if name == "id" else name: value for name, value in GOOD.items()}), **WORDS
     ),
     "a null": Odd(altered(lambda document: document.update(description=None)), **LOSS),
     "a null deep within": Odd(
