@@ -92,6 +92,8 @@ class KafkaSource:
         self._wanted = {stored.encode() for event in events for stored in registry.types_read_as(event)}
         self._member: AIOKafkaConsumer | None = None
         self._epochs: dict[Partition, int] = {}
+        self._began: dict[TopicPartition, int] = {}
+        """Where reading began since the partition, or its fence, was last anybody else's."""
         self._acknowledged: dict[TopicPartition, int] = {}
         """Where to go on, of each partition that was read from."""
         self._ahead: dict[TopicPartition, int] = {}
@@ -105,19 +107,17 @@ class KafkaSource:
         deadline = time.monotonic() + wait_s
         member = self._member or await self._join()
         while (left_s := min(deadline - time.monotonic(), PROBE_EVERY_S)) > 0:
-            try:
-                async with asyncio.timeout(left_s):  # the client waits for the end of a rebalance without one
-                    fetched = await member.getmany(timeout_ms=int(left_s * 1000), max_records=records_max)
-            except TimeoutError:
-                fetched = {}
-            except KafkaError as cause:
-                raise translated(cause, "reading") from cause
-            records = self._taken_in_hand(fetched)
-            if records and await self._fence_off(member, records):
-                return records
+            fetched = await _fetched(member, records_max, left_s)
             if not fetched:
                 await self._pass_over()
                 await self._probe(member)
+                continue
+            records = self._taken_in_hand(fetched)
+            while len(records) < records_max and fetched:  # where much is passed over, batches stay full
+                fetched = await _fetched(member, records_max - len(records), 0)
+                records += self._taken_in_hand(fetched)
+            if records and await self._fence_off(records):
+                return records
         await self._pass_over()
         return []
 
@@ -155,6 +155,7 @@ class KafkaSource:
         records = []
         for partition, messages in fetched.items():
             topic = self._names[partition.topic]
+            self._began.setdefault(partition, messages[0].offset)
             self._acknowledged.setdefault(partition, messages[0].offset)
             self._ahead[partition] = messages[-1].offset + 1
             records += [
@@ -165,10 +166,10 @@ class KafkaSource:
             self._nothing_in_hand.clear()
         return records
 
-    async def _fence_off(self, member: AIOKafkaConsumer, records: Sequence[Record]) -> bool:
+    async def _fence_off(self, records: Sequence[Record]) -> bool:
         """Take the fences of partitions that this member reads for the first time since they are its own.
 
-        False where one of them is to be read from its beginning: what is in hand is not its turn.
+        False where one of them is to be read from its beginning and was not: what is in hand is not its turn.
         """
         fresh = {(record.topic, record.partition) for record in records} - self._epochs.keys()
         if not fresh:
@@ -176,15 +177,13 @@ class KafkaSource:
         async with self._own.connection() as connection:
             epochs, set_back = await fence.take(connection, self._consumer, fresh)
         self._epochs |= epochs
-        firsts = {(record.topic, record.partition): record.offset for record in reversed(records)}
-        early = {each for each in set_back if firsts[each] > 0}
+        named = {TopicPartition(self._cluster.topic(topic), number) for topic, number in set_back}
+        early = dict.fromkeys((each for each in named if self._began[each] > 0), 0)
         if not early:
             return True
-        for topic, number in early:
-            self._acknowledged[TopicPartition(self._cluster.topic(topic), number)] = 0
-        kept = dict(self._epochs)
-        await self.rewind()
-        self._epochs |= kept
+        self._began |= early
+        self._acknowledged |= early
+        self._go_back()
         return False
 
     async def begin(self, assigned: Iterable[TopicPartition]) -> None:
@@ -224,12 +223,17 @@ class KafkaSource:
         self._nothing_in_hand.set()
 
     async def rewind(self) -> None:
+        self._go_back()
+        self._epochs.clear()
+        self._began.clear()
+
+    def _go_back(self) -> None:
+        """Read again from where it was acknowledged."""
         if self._member is not None:
             for partition, offset in self._acknowledged.items():
                 with contextlib.suppress(IllegalStateError):  # no longer ours
                     self._member.seek(partition, offset)
         self._ahead.clear()
-        self._epochs.clear()
         self._nothing_in_hand.set()
 
     async def let_go(self, revoked: Iterable[TopicPartition]) -> None:
@@ -237,6 +241,7 @@ class KafkaSource:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._nothing_in_hand.wait(), REVOKE_WAIT_S)
         for partition in revoked:
+            self._began.pop(partition, None)
             self._acknowledged.pop(partition, None)
             self._ahead.pop(partition, None)
             self._epochs.pop((self._names.get(partition.topic, ""), partition.partition), None)
@@ -275,6 +280,22 @@ class KafkaSource:
         member, self._member = self._member, None
         if member is not None:
             await _stop(member)
+
+
+async def _fetched(
+    member: AIOKafkaConsumer, records_max: int, wait_s: float
+) -> dict[TopicPartition, list[Any]]:
+    """Return what has come by now, or comes within `wait_s`. Raises Unavailable and BrokenError."""
+    try:
+        async with asyncio.timeout(wait_s):  # the client waits for the end of a rebalance without one
+            fetched: dict[TopicPartition, list[Any]] = await member.getmany(
+                timeout_ms=int(wait_s * 1000), max_records=records_max
+            )
+    except TimeoutError:
+        return {}
+    except KafkaError as cause:
+        raise translated(cause, "reading") from cause
+    return fetched
 
 
 async def _stop(member: AIOKafkaConsumer) -> None:

@@ -88,6 +88,32 @@ async def test_what_was_not_asked_for_is_passed_over_and_counts_as_done(rig: Rig
     assert await rig.effects() == []
 
 
+async def test_what_is_passed_over_takes_no_place_in_a_batch(rig: Rig) -> None:
+    for _ in range(2):
+        await rig.tell_failed("a")
+        await rig.tell("a")
+    member = rig.bus.source(CONSUMER, (AssessmentPassed,), rig.own)
+    assert [record.offset for record in await member.poll(2, 30.0)] == [1, 3]
+    await member.close()
+
+
+async def test_what_was_read_from_its_beginning_is_not_read_from_there_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeks: list[int] = []
+
+    def note(_: object, __: object, offset: int) -> None:
+        seeks.append(offset)
+
+    monkeypatch.setattr(source.AIOKafkaConsumer, "seek", note)
+    await rig.tell_failed("a")
+    await rig.tell("a")
+    member = rig.bus.source(CONSUMER, (AssessmentPassed,), rig.own)
+    assert [record.offset for record in await member.poll(10, 30.0)] == [1]
+    assert seeks == [], "the fence is new, and nothing was missed"
+    await member.close()
+
+
 async def test_records_of_strangers_are_buried_one_by_one_and_the_others_pass(
     rig: Rig, stranger: Stranger
 ) -> None:
