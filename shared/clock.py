@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-import uuid_utils.compat
+import uuid_utils
+
+from shared.uuids import uuid_of
 
 
 def now() -> datetime:
@@ -16,7 +18,7 @@ def now() -> datetime:
 
 def ordered_uuid() -> UUID:
     """Return a UUIDv7 (RFC 9562 §5.7): ids of events and other things made in time order."""
-    return uuid_utils.compat.uuid7()
+    return uuid_of(str(uuid_utils.uuid7()))
 
 
 def random_uuid() -> UUID:

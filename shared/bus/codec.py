@@ -24,6 +24,7 @@ from shared.contracts.event import Topic
 from shared.errors import Invalid
 from shared.eventstore import Meta, Recorded
 from shared.eventstore.log import decode_meta
+from shared.uuids import uuid_of
 
 CONTENT_TYPE = "application/json"
 
@@ -138,12 +139,12 @@ def attributes_of(headers: Mapping[str, str]) -> Attributes:
         meta = Meta(
             headers["ce_actor"],
             headers["ce_correlation"],
-            UUID(causation) if causation else None,
+            uuid_of(causation) if causation else None,
             headers.get("traceparent"),
         )
         return Attributes(
             headers["ce_type"],
-            UUID(headers["ce_id"]),
+            uuid_of(headers["ce_id"]),
             datetime.fromisoformat(headers["ce_time"]),
             headers["ce_issuer"],
             headers["ce_subject"],

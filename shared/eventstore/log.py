@@ -25,6 +25,7 @@ from shared.clock import ordered_uuid
 from shared.contracts import registry
 from shared.contracts.event import Event
 from shared.errors import StaleStream
+from shared.uuids import uuid_of
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 StreamKey = tuple[str, str]
@@ -216,6 +217,6 @@ def decode_meta(text: str) -> Meta:
     return Meta(
         fields["actor"],
         fields["correlation"],
-        UUID(causation) if causation else None,
+        uuid_of(causation) if causation else None,
         fields.get("traceparent"),
     )
