@@ -22,6 +22,7 @@ import hmac
 import os
 import secrets
 import stat
+import struct
 import uuid
 from pathlib import Path
 from typing import Final, Literal, NoReturn, get_args
@@ -45,6 +46,8 @@ Purpose = Literal[
 
 PURPOSES: Final[frozenset[str]] = frozenset(get_args(Purpose))
 
+_LENGTH: Final = struct.Struct(">I").pack
+
 _FROM_BASE64URL: Final = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
 """To the alphabet that the decoder reads; what base64url does not have becomes what no alphabet has."""
 
@@ -56,8 +59,11 @@ def encode_parts(*parts: str) -> bytes:
 
     Joining with a separator would let ("ab", "c") and ("a", "bc") meet; lengths cannot.
     """
-    encoded = [part.encode() for part in parts]
-    return b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
+    encoded = b""
+    for part in parts:  # a few short ones: joining a list of them takes three times as long
+        data = part.encode()
+        encoded += _LENGTH(len(data)) + data
+    return encoded
 
 
 class MasterKey:
