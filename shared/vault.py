@@ -11,6 +11,8 @@ import os
 import time
 from collections.abc import Iterable
 
+import asyncpg
+
 from shared.database import Database
 from shared.errors import Invalid, StaleStream, Unavailable
 from shared.eventstore.log import Connection
@@ -28,10 +30,7 @@ SELECT k.issuer_id, k.learner_id, k.wrapped_key
 FROM unnest($1::text[], $2::text[]) AS wanted (issuer_id, learner_id)
 JOIN vault.learner_key k USING (issuer_id, learner_id)
 """
-INSERT = """
-INSERT INTO vault.learner_key (issuer_id, learner_id, wrapped_key)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) ON CONFLICT DO NOTHING RETURNING 1
-"""
+COLUMNS = ("issuer_id", "learner_id", "wrapped_key")
 DELETE = "DELETE FROM vault.learner_key WHERE issuer_id = $1 AND learner_id = $2 RETURNING 1"
 
 
@@ -87,14 +86,13 @@ class LearnerKeyOwner:
         stored could never be opened again.
         """
         keys = {ref: os.urandom(KEY_BYTES) for ref in sorted(set(learners))}
-        stored = await connection.fetch(
-            INSERT,
-            [issuer_id for issuer_id, _ in keys],
-            [learner_id for _, learner_id in keys],
-            [wrap(self._kek, key, ref) for ref, key in keys.items()],
-        )
-        if len(stored) != len(keys):
-            raise StaleStream("Another writer made a key for one of these learners.")
+        rows = [(*ref, wrap(self._kek, key, ref)) for ref, key in keys.items()]
+        try:
+            await connection.copy_records_to_table(
+                "learner_key", schema_name="vault", records=rows, columns=COLUMNS
+            )
+        except asyncpg.UniqueViolationError as taken:
+            raise StaleStream("Another writer made a key for one of these learners.") from taken
         return keys
 
     async def delete(self, connection: Connection, learner: LearnerRef) -> bool:

@@ -11,6 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
+from shared.errors import StaleStream
 from shared.eventstore.log import Connection
 
 Reference = tuple[str, bytes]
@@ -26,13 +29,7 @@ FROM unnest($1::text[], $2::bytea[]) AS wanted (issuer_id, reference_hmac)
 JOIN learner l USING (issuer_id, reference_hmac)
 ORDER BY l.issuer_id, l.reference_hmac FOR UPDATE OF l
 """
-ADD_LEARNERS = """
-INSERT INTO learner (issuer_id, reference_hmac, learner_id, created_at)
-SELECT issuer_id, reference_hmac, learner_id, $4
-FROM unnest($1::text[], $2::bytea[], $3::text[]) AS fresh (issuer_id, reference_hmac, learner_id)
-ORDER BY issuer_id, reference_hmac
-ON CONFLICT DO NOTHING RETURNING 1
-"""
+LEARNER_COLUMNS = ("issuer_id", "reference_hmac", "learner_id", "created_at")
 FIND_LEARNER = "SELECT learner_id FROM learner WHERE issuer_id = $1 AND reference_hmac = $2"
 DELETE_LEARNER = "DELETE FROM learner WHERE issuer_id = $1 AND learner_id = $2 RETURNING 1"
 DELETE_REFERENCES = """
@@ -78,16 +75,13 @@ async def lock_learners(connection: Connection, references: Collection[Reference
     return {(row["issuer_id"], row["reference_hmac"]): row["learner_id"] for row in rows}
 
 
-async def add_learners(connection: Connection, learners: Mapping[Reference, str], at: datetime) -> bool:
-    """Map new references to learner ids. False if another transaction mapped one of them meanwhile."""
-    added = await connection.fetch(
-        ADD_LEARNERS,
-        [issuer_id for issuer_id, _ in learners],
-        [reference_hmac for _, reference_hmac in learners],
-        list(learners.values()),
-        at,
-    )
-    return len(added) == len(learners)
+async def add_learners(connection: Connection, learners: Mapping[Reference, str], at: datetime) -> None:
+    """Map new references to learner ids. Raises StaleStream if another transaction mapped one meanwhile."""
+    rows = [(*reference, learner_id, at) for reference, learner_id in sorted(learners.items())]
+    try:
+        await connection.copy_records_to_table("learner", records=rows, columns=LEARNER_COLUMNS)
+    except asyncpg.UniqueViolationError as taken:
+        raise StaleStream("A learner was mapped by someone else at this moment.") from taken
 
 
 async def find_learner(connection: Connection, reference: Reference) -> str | None:

@@ -21,7 +21,7 @@ from services.assessor.scoring import Bar, Judgement
 from services.assessor.store import AchievementKey, AttemptKey, KnownAchievement, Reference
 from shared import clock
 from shared.contracts.achievements import AchievementDefinition
-from shared.errors import Rejected, StaleStream, Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.eventstore import Session
 from shared.eventstore.log import StreamKey
 from shared.vault import LearnerKeyOwner, LearnerRef
@@ -164,8 +164,7 @@ async def _map_learners(
         await store.delete_references(session.connection, forgotten)
     fresh = {ref: str(clock.random_uuid()) for ref in named if ref not in learners or ref in forgotten}
     if fresh:
-        if not await store.add_learners(session.connection, fresh, session.at):
-            raise StaleStream("A learner was mapped by someone else at this moment.")
+        await store.add_learners(session.connection, fresh, session.at)
         new_refs = [(ref[0], learner_id) for ref, learner_id in fresh.items()]
         known.keys |= await keys.create(session.connection, new_refs)
     known.learners = learners | fresh
