@@ -25,7 +25,9 @@ from shared.proofs import strictjson
 from shared.proofs.contexts import ContextSet
 from shared.proofs.strictjson import JsonObject, JsonValue, Path, path_text
 
-_ABSOLUTE_IRI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20<>"{}|^`\\]*')
+_SPACES = r"\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Controls and all white space. `\\s` in a set is asked of each character by itself, in twice the time."""
+_ABSOLUTE_IRI = re.compile(rf'[A-Za-z][A-Za-z0-9+.-]*:[^{_SPACES}<>"{{}}|^`\\]*')
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _VALUE_KEYWORDS = frozenset({"@value", "@type", "@language", "@direction"})
 _ALIASED = {"@id": "id", "@type": "type"}

@@ -22,7 +22,10 @@ _MASK = "the value"
 
 def problems(document: JsonObject) -> list[str]:
     """One sentence per broken rule, at most `PROBLEMS_MAX`; empty for a well-formed Open Badge 3.0."""
-    errors = islice(_validator().iter_errors(document), PROBLEMS_MAX)
+    validator = _validator()
+    if validator.is_valid(document):  # as a rule; told in two thirds of the time
+        return []
+    errors = islice(validator.iter_errors(document), PROBLEMS_MAX)
     return [f"{path_text(_path(error.instance_path))}: {error.message}" for error in errors]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from shared.proofs import dataintegrity, datetimes, openbadge_schema, vcdm
+from shared.proofs import dataintegrity, datetimes, jsonld_safety, openbadge_schema, vcdm
 from shared.proofs.contexts import CREDENTIALS_V1, CREDENTIALS_V2, OPEN_BADGES_V3
 from shared.proofs.strictjson import JsonObject
 
@@ -303,3 +304,9 @@ MOMENTS: dict[str, datetime | None] = {
 @pytest.mark.parametrize(("text", "moment"), MOMENTS.items(), ids=MOMENTS.keys())
 def test_a_date_time_stamp_is_read_as_xml_schema_reads_it(text: str, moment: datetime | None) -> None:
     assert datetimes.parse(text) == moment
+
+
+def test_no_white_space_of_unicode_stands_in_an_iri() -> None:
+    spaces = [character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()]
+    assert not [space for space in spaces if jsonld_safety.is_absolute_iri(f"https://example.org/{space}")]
+    assert jsonld_safety.is_absolute_iri("https://example.org/\u00e4\u200b\u4e2d")
