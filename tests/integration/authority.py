@@ -26,19 +26,23 @@ class Authority:
         return cls(folder, key, signed("Test authority", key.public_key(), "Test authority", key))
 
     def trusted(self) -> ssl.SSLContext:
-        return ssl.create_default_context(
-            cadata=self.certificate.public_bytes(serialization.Encoding.PEM).decode()
-        )
+        return ssl.create_default_context(cadata=self.pem().decode())
 
-    def server(self, name: str) -> ssl.SSLContext:
+    def pem(self) -> bytes:
+        """What whoever trusts this authority is given."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def proof_of(self, name: str) -> tuple[bytes, bytes]:
+        """Return a private key and its certificate for `name`, as PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         issued = signed(name, key.public_key(), "Test authority", self.key)
-        path = self.folder / f"{name}.pem"
         pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
-        path.write_bytes(
-            key.private_bytes(*pem, serialization.NoEncryption())
-            + issued.public_bytes(serialization.Encoding.PEM)
-        )
+        private = key.private_bytes(*pem, serialization.NoEncryption())
+        return private, issued.public_bytes(serialization.Encoding.PEM)
+
+    def server(self, name: str) -> ssl.SSLContext:
+        path = self.folder / f"{name}.pem"
+        path.write_bytes(b"".join(self.proof_of(name)))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context

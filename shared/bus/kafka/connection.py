@@ -1,8 +1,9 @@
 """How a cluster is reached, what our names are on it, and what its client's errors mean to us.
 
 Nobody above knows the client's errors. What waiting or an operator can mend (a broker that is away, a topic
-that is not there yet, a right that is missing) is Unavailable. What this process cannot mend while it lives
-(a producer whose sequence broke, a group member whose inner loop died) is BrokenError.
+that is not there yet, a right that is missing) is Unavailable, with a sentence that says what it is. What
+this process cannot mend while it lives (a producer whose sequence broke, a group member whose inner loop
+died) is BrokenError.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
 )
 from aiokafka.helpers import create_ssl_context
 
@@ -32,16 +36,27 @@ METADATA_AGE_S_MAX = 10.0
 CLOSE_WAIT_S = 5.0
 RETRY_AFTER_S = 1.0
 
-MENDABLE = (
-    AuthenticationFailedError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
-    TimeoutError,
-    OSError,
-)
+DENIED = {
+    ClusterAuthorizationFailedError: "the cluster",
+    GroupAuthorizationFailedError: "the group",
+    TopicAuthorizationFailedError: "the topic",
+}
+"""What a right is missing on, by the client's error."""
+RIGHTS = {"publishing": "Write", "sending": "Write", "looking after topics": "DescribeConfigs"}
+"""The right that is needed for what is being done, as Kafka's ACLs name it; for all else it is Read."""
+REFUSED = (AuthenticationFailedError, SaslAuthenticationFailed)
+MENDABLE = (*DENIED, *REFUSED, TimeoutError, OSError)
 """Not to be tried again according to the client, yet mended without a new process."""
+CONNECTING = (
+    "client_id",
+    "request_timeout_ms",
+    "security_protocol",
+    "ssl_context",
+    "sasl_mechanism",
+    "sasl_plain_username",
+    "sasl_plain_password",
+)
+"""The settings of a client that a single connection takes."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,6 +98,26 @@ class Cluster:
             "sasl_plain_password": self.password,
         }
 
+    async def refusal(self) -> str | None:
+        """Return why the first of the brokers will not have us, or we not it; None where it is just away.
+
+        The client itself tries every broker in turn and keeps the reasons to itself.
+        """
+        settings = self.client_settings("asking")
+        host, port, _ = collect_hosts(self.bootstrap_servers)[0]
+        try:
+            connection = await create_conn(host, port, **{name: settings[name] for name in CONNECTING})
+        except REFUSED:
+            return f"Kafka refuses the user {self.user}: KAFKA_USER or KAFKA_PASSWORD is wrong."
+        except UnsupportedSaslMechanismError:
+            return f"Kafka does not let users prove themselves by {self.mechanism} (KAFKA_SASL_MECHANISM)."
+        except ssl.SSLCertVerificationError as cause:
+            return f"The broker {host} does not prove its name (KAFKA_CA_FILE): {cause.verify_message}."
+        except (KafkaError, OSError, TimeoutError):
+            return None
+        connection.close()
+        return None
+
     def _ssl_context(self) -> ssl.SSLContext | None:
         """Names and certificates of brokers are always checked, against `ca_file` or the system's."""
         if not self.protocol.endswith("SSL"):
@@ -94,10 +129,32 @@ class Cluster:
 def translated(cause: Exception, doing: str) -> Exception:
     """Return what an error of the client means to whoever was `doing` something with it."""
     if isinstance(cause, MENDABLE) or (isinstance(cause, KafkaError) and cause.retriable):
-        return Unavailable(f"Kafka does not answer ({doing}: {type(cause).__name__}).", RETRY_AFTER_S)
+        return away(cause, doing)
     return BrokenError(f"The client of Kafka failed for good ({doing}: {type(cause).__name__}).")
 
 
 def away(cause: Exception, doing: str) -> Unavailable:
     """Return the same where nothing is lost yet, so that trying again is always right."""
+    if type(cause) in DENIED:
+        right, thing = RIGHTS.get(doing, "Read"), f"{DENIED[type(cause)]} {_named(cause)}".rstrip()
+        message = (
+            f"Kafka's user has not the right {right} on {thing} ({doing});"
+            " deploy/topics.py --acls lists what each service needs."
+        )
+        return Unavailable(message, RETRY_AFTER_S)
     return Unavailable(f"Kafka does not answer ({doing}: {type(cause).__name__}).", RETRY_AFTER_S)
+
+
+async def unreached(cluster: Cluster, cause: Exception, doing: str) -> Unavailable:
+    """Return the same for a client that did not come into being, with the reason where one can be had."""
+    if isinstance(cause, KafkaConnectionError) and cluster.protocol != "PLAINTEXT":
+        reason = await cluster.refusal()
+        if reason is not None:
+            return Unavailable(reason, RETRY_AFTER_S)
+    return away(cause, doing)
+
+
+def _named(cause: Exception) -> str:
+    """Return what the client says that a right is missing on: a name, or several."""
+    told = cause.args[0] if cause.args else ""
+    return told if isinstance(told, str) else ", ".join(sorted(map(str, told or ())))

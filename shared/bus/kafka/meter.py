@@ -20,7 +20,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, RETRY_EVERY_S, Cluster, away
+from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, RETRY_EVERY_S, Cluster, unreached
 
 FINDING_ITS_FEET = (
     GroupCoordinatorNotAvailableError,
@@ -49,7 +49,7 @@ class Meter:
                 committed = await _committed(admin, group)
                 ends = await reader.end_offsets(partitions)
         except (KafkaError, OSError, TimeoutError) as cause:
-            raise away(cause, "measuring lag") from cause
+            raise await unreached(self._cluster, cause, "measuring lag") from cause
         return sum(
             max(0, ends[each] - (max(0, committed[each].offset) if each in committed else 0))
             for each in partitions

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 
 from shared.bus import codec
 from shared.bus.agreement import Tails
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated
+from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated, unreached
 from shared.bus.kafka.tails import tails
 from shared.bus.seam import Record
 from shared.contracts.event import Topic
@@ -68,7 +68,7 @@ class KafkaProducer:
                 await client.start()
         except (KafkaError, OSError, TimeoutError) as cause:
             await _stop(client)
-            raise away(cause, "connecting") from cause
+            raise await unreached(self._cluster, cause, "connecting") from cause
         self._client = client
         return client
 

@@ -29,7 +29,7 @@ from aiokafka.errors import (
 )
 
 from shared.bus.kafka import fence
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated
+from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated, unreached
 from shared.bus.kafka.fence import Partition
 from shared.bus.kafka.meter import Meter
 from shared.bus.seam import BrokenError, FencedError, Record
@@ -140,11 +140,12 @@ class KafkaSource:
                 await member.start()
                 missing = self._names.keys() - await member.topics()
             if missing:
-                raise Unavailable(f"Topics are not there yet: {', '.join(sorted(missing))}.")
+                names = ", ".join(sorted(missing))
+                raise Unavailable(f"Topics are not there yet, or Kafka's user may not read them: {names}.")
         except BaseException as cause:
             await _stop(member)
             if isinstance(cause, (KafkaError, OSError, TimeoutError)):
-                raise away(cause, "joining") from cause
+                raise await unreached(self._cluster, cause, "joining") from cause
             raise
         member.subscribe(list(self._names), listener=_Listener(self))
         self._member = member

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away
+from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, unreached
 from shared.contracts.event import Topic
 
 POLL_WAIT_MS = 1_000
@@ -32,7 +32,7 @@ async def tails(cluster: Cluster, topics: Sequence[Topic]) -> dict[str, list[UUI
         raise away(TimeoutError(), "looking at the ends of topics")
     cause = asking.exception()
     if isinstance(cause, (KafkaError, OSError, TimeoutError)):
-        raise away(cause, "looking at the ends of topics") from cause
+        raise await unreached(cluster, cause, "looking at the ends of topics") from cause
     return asking.result()
 
 
@@ -43,6 +43,10 @@ async def _read(cluster: Cluster, topics: Mapping[str, Topic]) -> dict[str, list
         await admin.start()
         await reader.start()
         told = await admin.describe_topics(list(topics))
+        if denied := [
+            each["topic"] for each in told if for_code(each["error_code"]) is TopicAuthorizationFailedError
+        ]:
+            raise TopicAuthorizationFailedError(denied)
         partitions = [
             TopicPartition(each["topic"], one["partition"]) for each in told for one in each["partitions"]
         ]

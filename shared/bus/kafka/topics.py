@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from shared.bus.kafka.connection import REQUEST_WAIT_S, Cluster, away
+from shared.bus.kafka.connection import REQUEST_WAIT_S, Cluster, unreached
 from shared.contracts.event import Topic
 from shared.errors import Unavailable
 
@@ -139,6 +139,6 @@ async def _admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
     except UnknownTopicOrPartitionError as cause:
         raise Unavailable("A topic went while it was looked at.") from cause
     except (KafkaError, OSError, TimeoutError) as cause:
-        raise away(cause, "looking after topics") from cause
+        raise await unreached(cluster, cause, "looking after topics") from cause
     finally:
         await admin.close()

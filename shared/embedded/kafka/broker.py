@@ -7,7 +7,7 @@ start it again on the same port and data.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -37,17 +37,24 @@ class Broker:
 
     @classmethod
     def open(
-        cls, folder: Path, *, port: int | None = None, detached: bool = False, say: Say = silent
+        cls,
+        folder: Path,
+        *,
+        port: int | None = None,
+        detached: bool = False,
+        say: Say = silent,
+        properties: Mapping[str, str] | None = None,
     ) -> Self:
         """Start the broker of `folder` (made if missing) and return once it takes clients on the loopback.
 
         `port`: insist on this one; without it the folder's last port is taken, or a free one. `detached`: it
-        outlives this program, until `stop` or `make kafka-stop`. `say` is told what takes long.
+        outlives this program, until `stop` or `make kafka-stop`. `say` is told what takes long. `properties`
+        are added to those of deploy/kafka/server.properties, or stand in their place.
 
         Raises NotFound (neither Docker nor Java and Maven), Conflict (`port-in-use`, `broker-running`),
         Unavailable (it did not start).
         """
-        place = Place(folder)
+        place = Place(folder, properties)
         broker = cls(place, find(), detached=detached, say=say)
         place.make()
         if running(place) is not None:

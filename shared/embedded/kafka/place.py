@@ -8,6 +8,7 @@ folder.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
@@ -24,8 +25,10 @@ LOG_BYTES_MAX = 16 * 1024 * 1024
 class Place:
     """Paths and small files of one broker."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, properties: Mapping[str, str] | None = None) -> None:
+        """`properties` are added to those of deploy/kafka/server.properties, or stand in their place."""
         self.path = path.resolve()
+        self._added = dict(properties or {})
         self.data = self.path / "data"
         self.log = self.path / "kafka.log"
         self.properties = self.path / "server.properties"
@@ -71,7 +74,8 @@ class Place:
 
     def write_properties(self, port: int, controller_port: int, *, data: str, bind: str = HOST) -> None:
         """Fill in deploy/kafka/server.properties."""
-        template = Template((DEPLOY / "server.properties").read_text("utf-8"))
+        added = "".join(f"{name}={value}\n" for name, value in self._added.items())
+        template = Template((DEPLOY / "server.properties").read_text("utf-8") + added)
         filled = template.safe_substitute(port=port, controller_port=controller_port, data=data, bind=bind)
         self.properties.write_text(filled, "utf-8")
 
