@@ -4,13 +4,15 @@
 wheel or the machine's binaries. `MICROCRED_TEST_KAFKA` (a bootstrap address) wins; without it the session
 starts a broker from Docker or from Maven's artifacts. Where neither is to be had, tests marked `kafka` are
 skipped, and with KAFKA_REQUIRED=1 the session fails; likewise those marked `softhsm` without a SoftHSM 2, and
-SOFTHSM_REQUIRED=1. No test reads an address that is set for running the
-program: those are taken out of the environment before anything is imported that could.
+SOFTHSM_REQUIRED=1; and those marked `node` without Node.js, and NODE_REQUIRED=1. No test reads an address
+that is set for running the program: those are taken out of the environment before anything is imported that
+could.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -31,6 +33,7 @@ from tests import softhsm
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
 TEST_KAFKA = "MICROCRED_TEST_KAFKA"
 KAFKA_REQUIRED = "KAFKA_REQUIRED"
+NODE_REQUIRED = "NODE_REQUIRED"
 
 # A slow or busy machine is nobody's fault: hypothesis times nothing here.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -48,7 +51,14 @@ def pytest_report_header() -> list[str]:
     """Say what the tests run on; a missing PostgreSQL ends the session."""
     module, why_not = softhsm.found()
     token = str(module) if module is not None else f"none, tests that need it are skipped. {why_not}"
-    return [f"postgresql: {_postgresql_chosen()}", f"kafka: {_kafka_chosen()}", f"softhsm: {token}"]
+    node, no_node = _node()
+    others = node or f"none, tests that need it are skipped. {no_node}"
+    return [
+        f"postgresql: {_postgresql_chosen()}",
+        f"kafka: {_kafka_chosen()}",
+        f"softhsm: {token}",
+        f"node: {others}",
+    ]
 
 
 def _postgresql_chosen() -> str:
@@ -77,10 +87,20 @@ def _kafka_chosen() -> str:
     return chosen or f"none, tests that need it are skipped. {why_not}"
 
 
+@cache
+def _node() -> tuple[str | None, str]:
+    """Node.js, or None and why it cannot be used: its packages come through npm."""
+    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
+    if missing:
+        return None, f"{' and '.join(missing)} not found; Node.js brings both"
+    return shutil.which("node"), ""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where there is no broker or no SoftHSM, skip what needs it, or end the session if it is required."""
+    """Where something is missing that tests need, skip those, or end the session if it is required."""
     for marker, find_it, required in (
         ("kafka", _kafka, KAFKA_REQUIRED),
+        ("node", _node, NODE_REQUIRED),
         ("softhsm", softhsm.found, softhsm.SOFTHSM_REQUIRED),
     ):
         needing = [item for item in items if item.get_closest_marker(marker)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,8 +43,6 @@ class Peer:
 @pytest.fixture(scope="session")
 def packages() -> Path:
     """The installed packages; `npm ci` takes exactly those whose digests stand in the lock."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("the other implementations need Node.js and npm")
     installed = HERE / "node_modules" / ".package-lock.json"
     lock = HERE / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:

@@ -12,6 +12,8 @@ import pytest
 from shared.contracts.registry import EVENTS
 from shared.contracts.topics import TOPICS
 
+pytestmark = pytest.mark.node
+
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "asyncapi.json"
 PARSE_WAIT_S = 60

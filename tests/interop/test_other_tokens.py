@@ -53,6 +53,7 @@ def altered(text: str) -> str:
     return f"{header}.{other}.{signature}"
 
 
+@pytest.mark.node
 @pytest.mark.parametrize(("form", "kind"), FORMS)
 def test_a_hundred_of_our_tokens_verify_at_jose_and_altered_ones_do_not(
     peer: Peer, form: Form, kind: KeyKind
@@ -63,6 +64,7 @@ def test_a_hundred_of_our_tokens_verify_at_jose_and_altered_ones_do_not(
     assert "verified" not in [peer.ask("joseVerify", token=altered(text), jwk=key) for text in tokens]
 
 
+@pytest.mark.node
 @pytest.mark.parametrize(("form", "kind"), FORMS)
 def test_a_hundred_tokens_of_jose_verify_here_and_altered_ones_do_not(
     peer: Peer, form: Form, kind: KeyKind

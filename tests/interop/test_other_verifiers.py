@@ -48,6 +48,7 @@ def tampered(document: JsonObject) -> JsonObject:
     return changed
 
 
+@pytest.mark.node
 @pytest.mark.parametrize("cryptosuites", [*((name,) for name in SUITES), (RDFC, JCS)], ids=" and ".join)
 def test_a_hundred_of_ours_verify_at_digital_bazaars_and_altered_ones_do_not(
     peer: Peer, cryptosuites: tuple[str, ...]
@@ -61,6 +62,7 @@ def test_a_hundred_of_ours_verify_at_digital_bazaars_and_altered_ones_do_not(
     assert checked == 100
 
 
+@pytest.mark.node
 def test_a_hundred_of_ours_verify_at_the_dccs_and_altered_ones_do_not(peer: Peer) -> None:
     ours = [
         (name, document)
@@ -75,6 +77,7 @@ def test_a_hundred_of_ours_verify_at_the_dccs_and_altered_ones_do_not(peer: Peer
     assert len(ours) == 100
 
 
+@pytest.mark.node
 def test_a_credential_of_the_older_data_model_goes_both_ways(peer: Peer) -> None:
     for cryptosuite in SUITES:
         issuer = peer.ask("issuer", cryptosuite=cryptosuite)
@@ -97,6 +100,7 @@ def older(issuer: str) -> JsonObject:
     }
 
 
+@pytest.mark.node
 def test_ours_are_refused_elsewhere_for_a_signature_by_another_key(peer: Peer) -> None:
     for cryptosuite in SUITES:
         ((_, document), *_) = issued_here((cryptosuite,), 1)
@@ -107,6 +111,7 @@ def test_ours_are_refused_elsewhere_for_a_signature_by_another_key(peer: Peer) -
         assert peer.ask("verify", credential=borrowed) != VERIFIED
 
 
+@pytest.mark.node
 @pytest.mark.parametrize("cryptosuite", SUITES)
 def test_a_hundred_of_theirs_verify_here_and_altered_ones_do_not(peer: Peer, cryptosuite: str) -> None:
     issuer = peer.ask("issuer", cryptosuite=cryptosuite)
