@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 ARGS ?=
 # What carries the events of demo and serve: local, or kafka, such as: make demo BUS=kafka
 BUS ?= local
+# Processes that share the tests, file by file; 0 runs them in one, which a debugger needs.
+WORKERS ?= 3
 # The Python that makes the environment; without it the first suitable one on the PATH.
 PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
@@ -31,8 +33,8 @@ kafka: $(VENV)/.run ## Start a real single-node Apache Kafka, from Docker or wit
 kafka-stop: $(VENV)/.run ## Stop it
 	@$(BIN)/python deploy/kafka/broker.py stop $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests
-	@$(BIN)/pytest $(ARGS)
+test: $(VENV)/.dev ## Run the tests, by three processes; WORKERS=0: in one
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types, import contracts, generated files, file and function limits
 	$(BIN)/ruff check

@@ -96,20 +96,28 @@ def _node() -> tuple[str | None, str]:
     return shutil.which("node"), ""
 
 
+_NEEDS = {
+    "kafka": (_kafka, KAFKA_REQUIRED),
+    "node": (_node, NODE_REQUIRED),
+    "softhsm": (softhsm.found, softhsm.SOFTHSM_REQUIRED),
+}
+"""What a marked test needs: who finds it, and the variable that makes its absence a failure."""
+
+
+def pytest_sessionstart() -> None:
+    """End the session where something is missing that is required, before any worker is started."""
+    for find_it, required in _NEEDS.values():
+        chosen, why_not = find_it() if os.environ.get(required) == "1" else ("", "")
+        if chosen is None:
+            pytest.exit(f"{required}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where something is missing that tests need, skip those, or end the session if it is required."""
-    for marker, find_it, required in (
-        ("kafka", _kafka, KAFKA_REQUIRED),
-        ("node", _node, NODE_REQUIRED),
-        ("softhsm", softhsm.found, softhsm.SOFTHSM_REQUIRED),
-    ):
+    """Skip tests where something is missing that they need."""
+    for marker, (find_it, _) in _NEEDS.items():
         needing = [item for item in items if item.get_closest_marker(marker)]
         chosen, why_not = find_it() if needing else ("", "")
-        if chosen is not None:
-            continue
-        if os.environ.get(required) == "1":
-            pytest.exit(f"{required}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
-        for item in needing:
+        for item in needing if chosen is None else ():
             item.add_marker(pytest.mark.skip(reason=f"no {marker} here, see the header: {why_not}"))
 
 
