@@ -49,6 +49,7 @@ class Scope(StrEnum):
     ASSESSMENTS_READ = "assessments:read"
     ACHIEVEMENTS_WRITE = "achievements:write"
     CREDENTIALS_READ = "credentials:read"
+    CREDENTIALS_ISSUE = "credentials:issue"
     CREDENTIALS_REVOKE = "credentials:revoke"
     LEARNERS_ERASE = "learners:erase"
     SUBSCRIPTIONS_WRITE = "subscriptions:write"

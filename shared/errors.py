@@ -3,6 +3,7 @@
     MicrocredError
     ├── Rejected            no, and why: the same request will never work
     │   ├── Invalid         the input breaks a rule                           422
+    │   ├── Malformed       the same, where a standard asks for this code     400
     │   ├── Conflict        it contradicts what is already recorded           409
     │   ├── NotFound        there is no such thing for this caller            404
     │   ├── Gone            it was there and was forgotten                    410
@@ -42,6 +43,10 @@ class Rejected(MicrocredError):
 
 class Invalid(Rejected):
     """The input breaks a rule; `reasons` name which."""
+
+
+class Malformed(Rejected):
+    """The input breaks a rule of a protocol that knows no finer code than 400."""
 
 
 class Conflict(Rejected):

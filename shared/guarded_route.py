@@ -91,7 +91,9 @@ class GuardedRoute(APIRoute):
         demands = dict.fromkeys(
             each.call for each in self.dependant.dependencies if isinstance(each.call, Demand)
         )
-        takes_json = self.body_field is not None
+        # A body that an operation reads itself, byte for byte, is declared in its `openapi_extra` alone.
+        declared = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
+        takes_json = self.body_field is not None or [*declared] == [JSON]
 
         async def admit_first(request: Request) -> Response:
             for demand in demands:

@@ -34,6 +34,7 @@ IPV6_NETWORK_BITS = 64
 
 STATUS: tuple[tuple[type[errors.MicrocredError], int], ...] = (
     (errors.Invalid, 422),
+    (errors.Malformed, 400),
     (errors.Conflict, 409),
     (errors.NotFound, 404),
     (errors.Gone, 410),

@@ -40,7 +40,13 @@ TAG_BYTES: Final = 16
 VERSION: Final = b"\x01"
 
 Purpose = Literal[
-    "vault", "tenant-secret", "signing-key", "webhook-secret", "learner-reference", "operator-signing"
+    "vault",
+    "tenant-secret",
+    "signing-key",
+    "webhook-secret",
+    "learner-reference",
+    "operator-signing",
+    "posted-credential",
 ]
 """What the master key may be stretched into. One purpose, one key: none can stand in for another."""
 

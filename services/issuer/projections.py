@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from services.issuer.posted_projections import project_posted
 from shared.contracts.achievements import AchievementPublished
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.contracts.event import Event
@@ -20,7 +21,7 @@ from shared.eventstore import Recorded
 from shared.eventstore.log import Connection
 from shared.proofs import bitstring, strictjson
 
-READ_MODELS = ("profile", "issuer_key", "achievement", "credential", "status_list")
+READ_MODELS = ("profile", "issuer_key", "achievement", "credential", "posted_credential", "status_list")
 """The tables that hold nothing but projections."""
 
 Kind = TypeVar("Kind", bound=Event)
@@ -102,6 +103,7 @@ async def project(connection: Connection, events: Sequence[Recorded]) -> None:
     await _issued(connection, _of(of_kind, CredentialIssued))
     await _signed(connection, _of(of_kind, CredentialSigned))
     await _revoked(connection, _of(of_kind, CredentialRevoked))
+    await project_posted(connection, events)
 
 
 def shown_by(published: StatusListPublished) -> tuple[bytes, str]:

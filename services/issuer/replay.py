@@ -1,8 +1,8 @@
 """Read models from zero: what `microcred replay issuer` does. The truth that no event holds stays as it is.
 
-Secrets, sealed seeds and reserved places are never touched, nothing is appended, and no message leaves: a
-rebuild only projects. It is one transaction, and takes no lock that stops a reader: pages, key checks and
-searches see the old tables until it commits, and then the new ones.
+Secrets, keys of posted credentials and reserved places are never touched, nothing is appended, and no message
+leaves: a rebuild only projects. It is one transaction, and takes no lock that stops a reader: pages, key
+checks and searches see the old tables until it commits, and then the new ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def replay(settings: IssuerSettings) -> str:
     dsn = settings.database_url.get_secret_value()
     async with await Database.open(dsn, "issuer", settings.database_connections_max) as database:
         events = await rebuild(database)
-    rebuilt = "profiles, public keys, achievements, credentials, status lists and API keys"
+    rebuilt = "profiles, public keys, achievements, credentials, posted ones, status lists and API keys"
     return f"issuer: {rebuilt} rebuilt from {events} events."
 
 

@@ -16,18 +16,23 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.issuer import api
+from services.issuer.api import vcalm
 from services.issuer.documents.addresses import Addresses
-from services.issuer.handlers import forget, issue, sign, status_lists
+from services.issuer.handlers import forget, issue, sign, sign_posted, status_lists
 from services.issuer.handlers.achievements import Achievements
 from services.issuer.handlers.forget import Forget
 from services.issuer.handlers.issue import Issue
 from services.issuer.handlers.list_upkeep import OpenLists, RefreshLists
 from services.issuer.handlers.pages import Pages
+from services.issuer.handlers.posted import IssuePosted
+from services.issuer.handlers.posted_keys import PostedKeys
+from services.issuer.handlers.posted_life import ForgetPosted, UpdateStatus
 from services.issuer.handlers.proving import Prover, refuse_unusable_suites
 from services.issuer.handlers.public_address import unchanged_public_url
 from services.issuer.handlers.rendering import Rendering
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.sign import Sign
+from services.issuer.handlers.sign_posted import SignPosted
 from services.issuer.handlers.signing_keys import SigningKeys, migrated_keys, open_keys, token_of
 from services.issuer.handlers.status_lists import ListTerms, PublishStatus, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets
@@ -35,8 +40,9 @@ from services.issuer.settings import IssuerSettings
 from shared.access import Access, api_key_subscription
 from shared.bus.consumer import Subscription
 from shared.contracts.assessments import AssessmentPassed
-from shared.contracts.credentials import CredentialIssued, CredentialRevoked
+from shared.contracts.credentials import CredentialIssued
 from shared.contracts.learners import LearnerErased
+from shared.contracts.posted import PostedCredentialIssued
 from shared.database import Database
 from shared.guarded_route import Guard
 from shared.limits import RateLimit
@@ -121,6 +127,7 @@ async def build(
             workers,
             *(resource for half in halves for resource in half.resources),
         ),
+        body_bytes_max=vcalm.BODY_BYTES_MAX,
     )
 
 
@@ -129,10 +136,28 @@ def _routes(ground: _Ground) -> tuple[APIRouter, APIRouter]:
     settings, database, addresses = ground.settings, ground.database, ground.addresses
     achievements = Achievements(database, addresses, ground.workers.hash_data, settings.cryptosuites)
     guard = Guard(Access(database), RateLimit(settings.requests_per_second_max, settings.requests_burst_max))
-    return (
-        api.routes(database, guard, addresses, achievements, Revoke(database)),
-        api.public_routes(Pages(database, addresses, ground.rendering)),
+    secrets, revoke = TenantSecrets(ground.master_key), Revoke(database)
+    posted_keys = PostedKeys(ground.master_key)
+    issue_posted = IssuePosted(
+        database,
+        addresses,
+        secrets,
+        posted_keys,
+        ground.workers.hash_data,
+        cryptosuites=settings.cryptosuites,
+        wait_s=settings.issue_wait_s,
     )
+    private = APIRouter()
+    private.include_router(api.routes(database, guard, addresses, achievements, revoke))
+    private.include_router(
+        vcalm.vcalm_routes(
+            guard,
+            issue_posted,
+            UpdateStatus(database, addresses, secrets, revoke),
+            ForgetPosted(database, addresses, secrets),
+        )
+    )
+    return private, api.public_routes(Pages(database, addresses, ground.rendering))
 
 
 def _desk(ground: _Ground) -> _Half:
@@ -156,6 +181,7 @@ async def _signer(ground: _Ground, signing_keys: SigningKeys | None) -> _Half:
     )
     prover = Prover(ground.suites, ground.workers.hash_data)
     signing = Sign(database, ground.learner_keys, ground.rendering, keys, prover)
+    signing_posted = SignPosted(database, PostedKeys(ground.master_key), keys, prover)
     terms = ListTerms(
         ground.addresses, settings.cryptosuites, settings.status_list_validity, settings.status_list_ttl_ms
     )
@@ -176,7 +202,14 @@ async def _signer(ground: _Ground, signing_keys: SigningKeys | None) -> _Half:
                 signing.prepare,
                 settings.sign_batch_records_max,
             ),
-            Subscription(status_lists.PUBLISH_LANE, (CredentialRevoked,), PublishStatus(lists).handle),
+            Subscription(
+                sign_posted.LANE,
+                (PostedCredentialIssued,),
+                signing_posted.handle,
+                signing_posted.prepare,
+                settings.sign_batch_records_max,
+            ),
+            Subscription(status_lists.PUBLISH_LANE, status_lists.REVOCATIONS, PublishStatus(lists).handle),
         ),
         loops=(
             Loop("issuer.open_lists", opening.run, opening.pending),

@@ -58,6 +58,13 @@ class IssuerSettings(KeyHolderSettings):
     sign_batch_records_max: int = Field(
         default=500, ge=1, le=500, description="Credentials that are signed in one transaction at most."
     )
+    issue_wait_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=60,
+        description="For how long a request that posts a credential waits for its signature before it is"
+        " told to ask again.",
+    )
     status_list_validity_s: int = Field(
         default=86_400, ge=3_600, description="For how long a published status list is valid."
     )

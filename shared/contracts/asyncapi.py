@@ -14,7 +14,7 @@ from shared.contracts.event import Event, Topic
 from shared.contracts.registry import EVENTS
 from shared.contracts.topics import TOPICS
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Of the contracts as a whole: a type that is added or superseded counts it up."""
 BINDING = "0.5.0"
 HEADERS = "CloudEvent"
@@ -31,7 +31,7 @@ def document(lanes: Mapping[str, Sequence[type[Event]]]) -> dict[str, Any]:
             "version": VERSION,
             "description": "CloudEvents 1.0 on Apache Kafka in binary mode. Records of a key are in order;"
             " each may come more than once, and its `ce_id` says so. Personal data stands in `sealed` fields"
-            " alone, encrypted under the learner's own key.",
+            " alone, encrypted under the key of the learner, or of the one credential that was posted.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

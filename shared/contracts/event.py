@@ -5,7 +5,8 @@ moved and renamed while events stored years ago stay readable. Within a version 
 added; a breaking change is a new class (`….v2`) and one pure upcast in registry.py.
 
 Never in clear in an event: a learner's name, e-mail, results, evidence, or an assessor's name. Such data
-stands in a `sealed` field, encrypted under the learner's own key (shared/sealing.py).
+stands in a `sealed` field, encrypted under the learner's own key (shared/sealing.py), or under the key of the
+one credential that a caller posted.
 """
 
 from __future__ import annotations

@@ -28,6 +28,12 @@ from shared.contracts.issuers import (
 )
 from shared.contracts.learners import LearnerErased
 from shared.contracts.notifications import NotificationGaveUp, NotificationRequested, NotificationSent
+from shared.contracts.posted import (
+    PostedCredentialForgotten,
+    PostedCredentialIssued,
+    PostedCredentialRevoked,
+    PostedCredentialSigned,
+)
 from shared.contracts.status_lists import StatusListPublished
 from shared.errors import Invalid
 
@@ -39,6 +45,10 @@ EVENTS: tuple[type[Event], ...] = (
     CredentialIssued,
     CredentialSigned,
     CredentialRevoked,
+    PostedCredentialIssued,
+    PostedCredentialSigned,
+    PostedCredentialRevoked,
+    PostedCredentialForgotten,
     StatusListPublished,
     IssuerPublished,
     IssuerKeyPublished,

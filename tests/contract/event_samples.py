@@ -35,6 +35,12 @@ from shared.contracts.issuers import (
 )
 from shared.contracts.learners import LearnerErased
 from shared.contracts.notifications import NotificationGaveUp, NotificationRequested, NotificationSent
+from shared.contracts.posted import (
+    PostedCredentialForgotten,
+    PostedCredentialIssued,
+    PostedCredentialRevoked,
+    PostedCredentialSigned,
+)
 from shared.contracts.status_lists import StatusListPublished
 
 AT = datetime(2026, 3, 14, 15, 9, 26, 535_000, UTC)
@@ -139,6 +145,20 @@ SAMPLES: tuple[Event, ...] = (
     CredentialRevoked(
         credential_id=CREDENTIAL, learner_id=LEARNER, reason="misconduct", status=STATUS, revoked_at=LATER
     ),
+    PostedCredentialIssued(
+        credential_id=CREDENTIAL,
+        contexts=(PinnedContext(url="https://www.w3.org/ns/credentials/v2", sha256="59" * 32),),
+        proofs=(PlannedProof(id=PROOF, cryptosuite="eddsa-rdfc-2022"),),
+        key_id=f"{DID}#{KEY}",
+        status=STATUS,
+        created=AT,
+        sealed="c2VhbGVk",
+    ),
+    PostedCredentialSigned(credential_id=CREDENTIAL, key_id=f"{DID}#{KEY}", signed_at=AT, sealed="c2VhbGVk"),
+    PostedCredentialRevoked(
+        credential_id=CREDENTIAL, reason="issued-in-error", status=STATUS, revoked_at=LATER
+    ),
+    PostedCredentialForgotten(credential_id=CREDENTIAL, forgotten_at=LATER),
     StatusListPublished(
         list_id=LIST,
         version=3,

@@ -31,18 +31,26 @@ from services.assessor.handlers.references import References
 from services.assessor.handlers.submission import Answer, Submission
 from services.assessor.handlers.submit import Submit
 from services.issuer import indexes
+from services.issuer.documents.addresses import Addresses
+from services.issuer.handlers.posted_keys import PostedKeys
+from services.issuer.handlers.posted_life import ForgetPosted
+from services.issuer.handlers.tenant_secrets import TenantSecrets
+from services.issuer.posted_projections import project_posted
+from services.issuer.posted_store import insert_key
 from services.issuer.store import insert_tenant, reserve_places
 from shared.bus.consumer import LaneLag
 from shared.clock import ordered_uuid
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished
+from shared.contracts.posted import PostedCredentialIssued
 from shared.contracts.sealed import SealedLearner
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.embedded import Cluster, find
 from shared.errors import Gone
-from shared.eventstore import Meta, Recorded
+from shared.eventstore import Append, Meta, Recorded
 from shared.provision import LOGIN_ROLES, provision, provisioning_script
 from shared.sealing import MasterKey
 from shared.vault import LearnerKeyOwner, LearnerKeys
+from tests.contract.event_samples import SAMPLES
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "how-to" / "backup-and-restore.md"
@@ -226,7 +234,7 @@ class Learners:
 async def _live(server: Server) -> Learners:
     """Three learners; `early` is erased before the dump, `late` after it; `kept` stays."""
     await provision(server.admin, PASSWORDS)
-    async with assessor_on(server) as assessor:
+    async with issuer_on(server), assessor_on(server) as assessor:
         await _publish_achievement(assessor)
         answers = {name: await assessor.submit(name, f"A-{name}") for name in ("early", "late", "kept")}
         learners = Learners(*(answers[name].learner_id for name in ("early", "late", "kept")))
@@ -235,6 +243,15 @@ async def _live(server: Server) -> Learners:
         await assessor.erasures.erase(TENANT, learners.late, META)
         await server.run("erasures")
     return learners
+
+
+@asynccontextmanager
+async def issuer_on(server: Server) -> AsyncIterator[Database]:
+    """The issuer's database of a server whose roles exist, migrated."""
+    own = ROOT / "services" / "issuer" / "migrations"
+    async with await Database.open(server.dsn("issuer"), "issuer", 2) as database:
+        await migrate(database, read_migrations("shared", SHARED_MIGRATIONS) + read_migrations("issuer", own))
+        yield database
 
 
 async def _restore(server: Server) -> None:
@@ -301,6 +318,44 @@ async def test_the_main_dump_holds_the_log_and_no_learners_key(servers: tuple[Se
     assert "TABLE vault learner_key" in contents
     assert "TABLE DATA vault learner_key" not in contents
     assert "TABLE DATA vault learner_key" in await lost.contents("vault")
+    assert "TABLE issuer posted_key" in contents
+    assert "TABLE DATA issuer posted_key" not in contents
+    assert "TABLE DATA issuer posted_key" in await lost.contents("vault")
+
+
+async def test_a_posted_credential_that_was_forgotten_after_the_dump_stays_forgotten(
+    servers: tuple[Server, Server],
+) -> None:
+    lost, restored = servers
+    await provision(lost.admin, PASSWORDS)
+    keys = PostedKeys(MASTER_KEY)
+    early, late, kept = refs = [(TENANT, str(UUID(int=number))) for number in range(3)]
+    async with issuer_on(lost) as database, assessor_on(lost):
+        forget = ForgetPosted(database, Addresses("https://e.org"), TenantSecrets(MASTER_KEY))
+        for ref in refs:
+            await _post(database, keys, ref)
+        await forget._forget(early, META)
+        await lost.run("backup")
+        await forget._forget(late, META)
+        await lost.run("erasures")
+    await _restore(restored)
+    async with issuer_on(restored) as database:
+        async with database.connection() as connection:
+            assert (await keys.of(connection, refs)).keys() == {late, kept}, "it is back, but for step 3"
+        await restored.run("erase-again")
+        async with database.connection() as connection:
+            assert (await keys.of(connection, refs)).keys() == {kept}
+
+
+async def _post(database: Database, keys: PostedKeys, ref: tuple[str, str]) -> None:
+    """Keep a posted credential: its key, and the intent."""
+    issued = next(sample for sample in SAMPLES if isinstance(sample, PostedCredentialIssued))
+    status = issued.status.model_copy(update={"index": UUID(ref[1]).int})
+    event = issued.model_copy(update={"credential_id": ref[1], "status": status})
+    async with database.session() as session:
+        assert await insert_key(session.connection, ref, keys.make(ref)[1])
+        recorded = await session.append([Append(TENANT, event.stream, 0, (event,), META)])
+        await project_posted(session.connection, recorded)
 
 
 A_LIST = """
@@ -314,9 +369,7 @@ async def test_a_restored_issuer_begins_a_list_whose_places_nobody_was_given(
 ) -> None:
     server, _ = servers
     await provision(server.admin, PASSWORDS)
-    own = ROOT / "services" / "issuer" / "migrations"
-    async with await Database.open(server.dsn("issuer"), "issuer", 2) as database:
-        await migrate(database, read_migrations("shared", SHARED_MIGRATIONS) + read_migrations("issuer", own))
+    async with issuer_on(server) as database:
         async with database.session() as session:
             await insert_tenant(session.connection, TENANT, b"wrapped")
             for ordinal in range(2):

@@ -26,6 +26,7 @@ from services.issuer.documents.achievement import (
 )
 from services.issuer.documents.addresses import Addresses, stamp
 from services.issuer.documents.issuers import profile
+from services.issuer.documents.status_list import status_entry
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.credentials import CredentialIssued
 from shared.contracts.event import Value
@@ -125,7 +126,7 @@ def _document_1(facts: CredentialFacts, common: Common) -> JsonObject:
     document["awardedDate"] = stamp(issued.awarded_at)
     document["credentialSubject"] = _subject(facts, common, url)
     document["evidence"] = _evidence(facts, url)
-    document["credentialStatus"] = _status(facts)
+    document["credentialStatus"] = status_entry(facts.addresses, issued.status)
     return document
 
 
@@ -202,19 +203,6 @@ def _evidence(facts: CredentialFacts, url: str) -> list[JsonValue]:
             entry["description"] = link.description
         entries.append(entry)
     return entries
-
-
-def _status(facts: CredentialFacts) -> JsonObject:
-    """A single object, as the 1EdTech schema demands; its id differs from the list's, as the W3C demands."""
-    status = facts.issued.status
-    url = facts.addresses.status_list(status.list_id)
-    return {
-        "id": f"{url}#{status.index}",
-        "type": "BitstringStatusListEntry",
-        "statusPurpose": "revocation",
-        "statusListIndex": str(status.index),
-        "statusListCredential": url,
-    }
 
 
 RENDERERS: Mapping[int, Renderer] = {1: Renderer(_common_1, _document_1)}

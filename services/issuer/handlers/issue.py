@@ -187,7 +187,7 @@ class Issue:
             renderer=RENDERER,
             contexts=self._contexts,
             proofs=tuple(
-                PlannedProof(id=_proof_id(wanted.credential_id, suite), cryptosuite=suite)
+                PlannedProof(id=proof_id(wanted.credential_id, suite), cryptosuite=suite)
                 for suite in self._cryptosuites
             ),
         )
@@ -212,7 +212,7 @@ def _reseal(key: bytes, cause: Recorded, passed: AssessmentPassed, stream: str) 
     )
 
 
-def _proof_id(credential: str, cryptosuite: str) -> str:
+def proof_id(credential: str, cryptosuite: str) -> str:
     """Derived (UUIDv5, RFC 9562 section 5.5), so that a retry plans no other proof."""
     return f"urn:uuid:{uuid_utils.uuid5(uuid_utils.UUID(credential), cryptosuite)}"
 

@@ -28,6 +28,7 @@ from services.issuer.status_list_store import ListKey, ListRow
 from services.issuer.store import Tenant
 from shared import clock, telemetry
 from shared.contracts.credentials import CredentialRevoked, PlannedProof
+from shared.contracts.posted import PostedCredentialRevoked
 from shared.errors import NotFound
 from shared.eventstore import Append, Meta, Recorded, Session
 from shared.proofs import multikey
@@ -35,6 +36,8 @@ from shared.proofs.bitstring import Bitstring
 from shared.proofs.strictjson import JsonObject
 
 PUBLISH_LANE = "issuer.publish_status"
+REVOCATIONS = (CredentialRevoked, PostedCredentialRevoked)
+"""What the lane hears: each sets one bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def _append(change: Change, document: JsonObject, session: Session, valid_until:
 
 
 class PublishStatus:
-    """The lane from credential.revoked to status-list.published (step 12 of docs/ISSUANCE-CYCLE.md)."""
+    """The lane from revocations to status-list.published (step 12 of docs/ISSUANCE-CYCLE.md)."""
 
     def __init__(self, lists: StatusLists) -> None:
         self._lists = lists
@@ -127,7 +130,7 @@ class PublishStatus:
         revoked: dict[ListKey, set[int]] = defaultdict(set)
         causes: dict[ListKey, Recorded] = {}
         for recorded in batch:
-            if isinstance(recorded.event, CredentialRevoked):
+            if isinstance(recorded.event, REVOCATIONS):
                 key = (recorded.issuer_id, recorded.event.status.list_id)
                 revoked[key].add(recorded.event.status.index)
                 causes[key] = recorded
@@ -145,6 +148,6 @@ class PublishStatus:
         published = await session.append(await self._lists.next_versions(session, changes, tenants))
         await project(session.connection, published)
         for recorded in batch:
-            if isinstance(recorded.event, CredentialRevoked):
+            if isinstance(recorded.event, REVOCATIONS):
                 lag = clock.now() - recorded.event.revoked_at
                 telemetry.END_TO_END_SECONDS.labels("revoked-to-published").observe(lag.total_seconds())

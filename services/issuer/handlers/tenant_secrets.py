@@ -41,6 +41,11 @@ def credential_id(secret: bytes, assessment_id: str) -> str:
     return str(credential_uuid(secret, assessment_id))
 
 
+def posted_id(secret: bytes, name: str) -> str:
+    """The one id of the posted credential that its caller calls `name`, which is kept nowhere."""
+    return str(indexes.list_uuid(keyed_hash(secret, "posted-credential", name)))
+
+
 def list_id(secret: bytes, ordinal: int) -> str:
     """The id of the tenant's `ordinal`-th status list (from 0)."""
     return str(indexes.list_uuid(keyed_hash(secret, "status-list", str(ordinal))))

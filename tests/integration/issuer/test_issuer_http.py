@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.issuer.api_examples import ACHIEVEMENT, ACHIEVEMENT_EXAMPLES, REVOCATION_EXAMPLES
+from services.issuer.api.examples import ACHIEVEMENT, ACHIEVEMENT_EXAMPLES, REVOCATION_EXAMPLES
 from services.issuer.documents.credential import RENDERERS
 from services.issuer.handlers.tenants import create_issuer, list_issuers, publish_profile
 from services.issuer.settings import IssuerSettings

@@ -33,6 +33,8 @@ NAME = "Zephyrine Quillfeather"
 EMAIL = "zephyrine.quillfeather@example.org"
 LEARNER = {"reference": "Z-1", "name": NAME, "email": EMAIL}
 TRACES = (NAME, "Quillfeather", "QUILLFEATHER", "quillfeather", "Zephyrine", "zephyrine", "Z-1")
+PERSONAL_NAME = f"urn:example:{EMAIL}"
+"""What a caller may call a posted credential, unwise as it is."""
 HEADER = (
     "assessment_id,achievement_id,learner_name,learner_email,assessor,supervision,identity_check,assessed_at,"
     "result:question"
@@ -134,6 +136,20 @@ async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
             yield Installation(tmp_path, cluster, provider, http, mailbox, partner, achievement_id)
 
 
+def posted(name: str, **changes: Any) -> dict[str, Any]:
+    """A credential that somebody wrote about the learner, for VCALM."""
+    subject = {"id": "did:example:learner", "name": NAME, "description": f"{EMAIL} {LEARNER['reference']}"}
+    return {
+        "credential": {
+            "@context": ["https://www.w3.org/ns/credentials/v2"],
+            "id": name,
+            "type": ["VerifiableCredential"],
+            "credentialSubject": subject,
+            **changes,
+        }
+    }
+
+
 async def refused_requests(installation: Installation) -> list[str]:
     """Send what cannot be taken, each time with the learner in it; returns the answers."""
     http, passed = installation.http, installation.assessment("good")
@@ -145,6 +161,12 @@ async def refused_requests(installation: Installation) -> list[str]:
         await http.post("/assessor/assessments", json=passed | {"assessor": "Another One"}),
         await http.post("/assessor/assessments", content=json.dumps(passed)[:-9]),
         await http.post("/verifier/verify", json={"credentialSubject": {"name": NAME}}),
+        await http.post("/issuer/credentials/issue", json=posted("urn:x:1", **{NAME: EMAIL})),
+        await http.post("/issuer/credentials/issue", json=posted("urn:x:2", issuer=f"urn:x:{EMAIL}")),
+        await http.post("/issuer/credentials/issue", json=posted("urn:x:3") | {NAME: EMAIL}),
+        await http.post("/issuer/credentials/issue", json=posted(PERSONAL_NAME, name=NAME)),
+        await http.post("/issuer/credentials/status", json={"credentialId": NAME, "status": EMAIL}),
+        await http.delete(f"/issuer/credentials/{EMAIL}"),
     ]
     row = f"{{}},{installation.achievement_id},{NAME},{EMAIL},A,B,C,{{}},{{}}"
     rows = [
@@ -170,6 +192,9 @@ async def test_logs_metrics_answers_and_webhooks_name_no_learner_whatever_fails(
     await installation.provider.submit(installation.assessment("good"))
     await installation.until(lambda: len(installation.partner.received) > 0)
     await installation.until(lambda: installation.log.count("attempt without success") >= 2)
+    issued = await installation.http.post("/issuer/credentials/issue", json=posted(PERSONAL_NAME))
+    assert issued.status_code == 201
+    assert NAME in issued.text
     answers = await refused_requests(installation)
 
     await installation.execute("ALTER TABLE assessor.attempt RENAME TO elsewhere")

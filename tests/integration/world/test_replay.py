@@ -10,6 +10,7 @@ import asyncpg
 
 from services import SERVICES
 from services.demo.sample import SLUG, issuer_settings, sample_achievement
+from services.issuer.api.examples import POSTED, STATUS_UPDATE
 from services.issuer.handlers.api_keys import create_api_key, revoke_api_key
 from services.issuer.projections import READ_MODELS as OF_ISSUER
 from services.verifier.store import READ_MODEL as OF_VERIFIER
@@ -46,6 +47,13 @@ async def live(world: PeopledWorld) -> None:
     withdrawn, forgotten = await world.passed(), await world.passed()
     await world.provider.revoke(withdrawn["credential_id"], "misconduct")
     await world.provider.erase(forgotten["learner_id"])
+    for number in range(3):
+        name = f"urn:example:replayed-{number}"
+        posted = {"credential": POSTED["credential"] | {"id": name}}
+        await world.provider._send("POST", "/issuer/credentials/issue", json=posted)
+    ended = STATUS_UPDATE | {"credentialId": "urn:example:replayed-1"}
+    await world.provider._send("POST", "/issuer/credentials/status", json=ended)
+    await world.provider._send("DELETE", "/issuer/credentials/urn:example:replayed-2")
     failed = world.assessment()
     failed["results"] = dict.fromkeys(failed["results"], "missing")
     await world.provider.submit(failed)

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from services.demo.provider import Provider
 from services.demo.sample import PROFILE, SLUG, issuer_settings, sample_achievement
+from services.issuer.api.examples import POSTED, STATUS_UPDATE
 from services.issuer.handlers.api_keys import create_api_key, revoke_api_key
 from services.issuer.handlers.tenants import create_issuer
 from services.world import DATABASE, World
@@ -59,6 +60,9 @@ SCOPES = {
     "GET /issuer/credentials": Scope.CREDENTIALS_READ,
     "GET /issuer/credentials/{credential_id}": Scope.CREDENTIALS_READ,
     "POST /issuer/credentials/{credential_id}/revoke": Scope.CREDENTIALS_REVOKE,
+    "POST /issuer/credentials/issue": Scope.CREDENTIALS_ISSUE,
+    "POST /issuer/credentials/status": Scope.CREDENTIALS_REVOKE,
+    "DELETE /issuer/credentials/{credential_id}": Scope.LEARNERS_ERASE,
     "GET /notifier/subscriptions": Scope.SUBSCRIPTIONS_WRITE,
     "POST /notifier/subscriptions": Scope.SUBSCRIPTIONS_WRITE,
     "GET /notifier/subscriptions/{subscription_id}": Scope.SUBSCRIPTIONS_WRITE,
@@ -80,6 +84,7 @@ MAKING = {
     "POST /assessor/assessments",
     "POST /assessor/assessments/bulk",
     "POST /issuer/achievements",
+    "POST /issuer/credentials/issue",
     "POST /notifier/subscriptions",
 }
 """Operations that make something under ids of the caller's own."""
@@ -107,6 +112,8 @@ def bodies(world: PeopledWorld) -> dict[str, Any]:
         "POST /issuer/achievements": definition,
         "POST /issuer/achievements/{achievement_id}/versions": definition,
         "POST /issuer/credentials/{credential_id}/revoke": {"reason": "misconduct"},
+        "POST /issuer/credentials/issue": POSTED,
+        "POST /issuer/credentials/status": STATUS_UPDATE | {"credentialId": "{credential_id}"},
         "POST /notifier/subscriptions": {"url": world.partner.url, "events": ["credential.revoked"]},
         "POST /verifier/verify": {},
         "POST /verifier/credentials/verify": {},

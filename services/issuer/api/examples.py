@@ -62,3 +62,19 @@ ACHIEVEMENT_EXAMPLES: dict[str, Any] = {
 REVOCATION_EXAMPLES: dict[str, Any] = {
     "error": {"summary": "It should not have been issued", "value": {"reason": "issued-in-error"}}
 }
+
+POSTED: dict[str, Any] = {
+    "credential": {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "id": "urn:uuid:0fc754bc-fc32-46a0-aec1-a5ef385e7ea0",
+        "type": ["VerifiableCredential"],
+        "name": "Safe work at heights",
+        "credentialSubject": {"id": "did:example:learner", "name": "Ada Example"},
+    },
+    "options": {},
+}
+STATUS_UPDATE: dict[str, Any] = {
+    "credentialId": "urn:uuid:0fc754bc-fc32-46a0-aec1-a5ef385e7ea0",
+    "credentialStatus": {"type": "BitstringStatusListEntry", "statusPurpose": "revocation"},
+    "status": True,
+}

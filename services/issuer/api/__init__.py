@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from services.issuer import store
-from services.issuer.api_examples import ACHIEVEMENT_EXAMPLES, REVOCATION_EXAMPLES
+from services.issuer.api.examples import ACHIEVEMENT_EXAMPLES, REVOCATION_EXAMPLES
 from services.issuer.documents.addresses import Addresses
 from services.issuer.handlers.achievements import Achievements, AchievementView
 from services.issuer.handlers.pages import Pages
@@ -170,7 +170,7 @@ def _publishing_routes(
         """Publish an achievement. 200 instead of 201 says that it stood there already; 422 lists the reasons
         why no valid Open Badge could be made of it."""
         named = str(body.achievement_id) if body.achievement_id is not None else None
-        view = await achievements.publish(caller.issuer_id, named, body.definition(), _meta(caller))
+        view = await achievements.publish(caller.issuer_id, named, body.definition(), meta_of(caller))
         response.status_code = 201 if view.created else 200
         return _achievement(view, addresses)
 
@@ -190,7 +190,7 @@ def _publishing_routes(
     ) -> AchievementAnswer:
         """Publish the next version. Credentials issued before keep the version they were earned under."""
         view = await achievements.publish_version(
-            caller.issuer_id, str(achievement_id), body.definition(), _meta(caller)
+            caller.issuer_id, str(achievement_id), body.definition(), meta_of(caller)
         )
         response.status_code = 201 if view.created else 200
         return _achievement(view, addresses)
@@ -245,7 +245,7 @@ def _credential_routes(
         body: Annotated[RevokeCredential, Body(openapi_examples=REVOCATION_EXAMPLES)],
     ) -> CredentialAnswer:
         """Withdraw a credential for good. A second call has the same answer and changes nothing."""
-        row = await revoke(caller.issuer_id, str(credential_id), body.reason, _meta(caller))
+        row = await revoke(caller.issuer_id, str(credential_id), body.reason, meta_of(caller))
         return _credential(row, addresses)
 
 
@@ -311,7 +311,8 @@ def _strict(model: type[BaseModel]) -> Callable[..., Any]:
     return refuse_unknown_members
 
 
-def _meta(caller: Caller) -> Meta:
+def meta_of(caller: Caller) -> Meta:
+    """Who asked, and in the course of what."""
     correlation = telemetry.correlation.get() or str(ordered_uuid())
     return Meta(caller.actor, correlation, traceparent=trace_context.current.get())
 
