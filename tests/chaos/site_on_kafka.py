@@ -16,9 +16,11 @@ from typing import Any
 
 import asyncpg
 import httpx2
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.demo.provider import Provider
 from services.demo.sample import issuer_settings, sample_achievement, sample_issuer
+from services.fleet.child import Child
 from services.fleet.parts import Part, command_of
 from services.fleet.world import FleetWorld, open_fleet
 from services.receivers import Mailbox, PartnerEndpoint
@@ -58,6 +60,8 @@ class Site:
     partner: PartnerEndpoint
     achievement_id: str
     revoked: list[str] = field(default_factory=list)
+    buried: int = 0
+    """Records that nobody can read, which the test wrote."""
 
     @property
     def _order(self) -> Path:
@@ -66,6 +70,10 @@ class Site:
     def arm(self, point: str) -> None:
         """Have the first process die that comes to `point` (tests/chaos/armed_service.py)."""
         self._order.write_text(point, "utf-8")
+
+    def patient(self) -> None:
+        """Have what is started from now on keep its leases and sessions as long as in production."""
+        (self.world.folder / "patient").touch()
 
     async def struck(self) -> None:
         """Wait until a process has died at the named point, and everything that runs is ready again."""
@@ -108,7 +116,7 @@ class Site:
                 except (httpx2.HTTPError, MicrocredError):
                     await asyncio.sleep(POLL_EVERY_S)
 
-    async def judge(self, buried: int = 0) -> None:
+    async def judge(self) -> None:
         """Wait until nothing waits anywhere, and hold everything against the journal."""
         await self.world.settled(SETTLE_WAIT_S)
         reader = await asyncpg.connect(self.world.settings["issuer"].log_dsn)
@@ -116,10 +124,10 @@ class Site:
             await check_exactly_once(reader, self.journal, self.revoked, self.mailbox, self.partner)
         finally:
             await reader.close()
-        assert await self._buried() == buried
+        assert await self._letters() == self.buried
         await self._check_order()
 
-    async def _buried(self) -> int:
+    async def _letters(self) -> int:
         assert self.world.cluster is not None
         admin = await asyncpg.connect(self.world.cluster.dsn("microcred"))
         try:
@@ -142,6 +150,18 @@ class Site:
             for key, seen in versions.items():
                 firsts = list(dict.fromkeys(seen))
                 assert firsts == list(range(1, len(firsts) + 1)), f"{topic.name}: {key} stands as {firsts}"
+
+
+async def counted(child: Child, metric: str, **labels: str) -> float:
+    """Return how far a process has counted, as its own /metrics tell; 0 for what never happened in it."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        told = (await http.get(f"{child.address}/metrics")).text
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(told)
+        for sample in family.samples
+        if sample.name == metric and labels.items() <= sample.labels.items()
+    )
 
 
 def command(folder: Path) -> Any:

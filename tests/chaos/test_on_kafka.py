@@ -14,11 +14,15 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from services.fleet.child import Child
 from services.fleet.parts import DESK, PARTS, SIGNER, Part
 from services.starting import cluster_of
 from shared.contracts.topics import ASSESSMENTS
-from tests.chaos.site_on_kafka import Site, site_on_kafka
+from tests.chaos.site_on_kafka import SETTLE_WAIT_S, Site, counted, site_on_kafka
 from tests.integration.kafka.stranger import Stranger
+
+ASSESSOR = next(part for part in PARTS if part.name == "assessor")
+VERIFIER = next(part for part in PARTS if part.name == "verifier")
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -39,7 +43,14 @@ POINTS = (
 DOWN_S = 1.0
 ZOMBIE_S = 4.0
 """Longer than the leases and sessions of these processes."""
+ASLEEP_S = 15.0
+"""Longer than the leases and sessions of production."""
 POISONED = 500
+ROUNDS_MAX = 10
+RECORDS, REQUESTS = "microcred_consumer_records_total", "microcred_http_requests_total"
+ISSUING = {"consumer": "issuer.issue", "outcome": "handled"}
+SIGNING = {"consumer": "issuer.sign", "outcome": "handled"}
+VERIFYING = {"service": "verifier", "method": "POST", "status": "200"}
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -114,11 +125,70 @@ async def test_one_to_three_issuers_under_load_with_poison_in_the_middle(site: S
     await stranger.writes(
         ASSESSMENTS, b"riverside-college/assessment-odd", b"{", ce_type=b"assessment.passed.v1"
     )
+    site.buried += 1
     submitting = asyncio.create_task(site.submit(todo[half:]))
     while len(site.world.fleet.of("desk")) < 3:
         site.world.fleet.add(DESK)
     site.world.fleet.add(SIGNER)
-    site.world.fleet.add(next(part for part in PARTS if part.name == "verifier"))
+    site.world.fleet.add(VERIFIER)
     await submitting
     await site.world.fleet.ready()
-    await site.judge(buried=1)
+    await site.judge()
+
+
+async def test_two_desks_two_signers_and_two_verifiers_each_do_some_of_the_work(site: Site) -> None:
+    """As each of them has counted it: records handled, and verdicts given."""
+    fleet = site.world.fleet
+    for part in (DESK, SIGNER, VERIFIER):
+        while len(fleet.of(part.name)) < 2:
+            fleet.add(part)
+    await fleet.ready()
+    before = await worked(site)
+    assert len(before) >= 6
+    for round_ in range(ROUNDS_MAX):
+        todo = site.made(f"shared-{round_}")
+        await site.submit(todo)
+        facts = await site.provider.credential_of(todo[0]["assessment_id"])
+        document = await site.provider.fetch(f"/credentials/{facts['credential_id']}")
+        for _ in fleet.of(VERIFIER.name):
+            assert (await site.provider.verify(document.content))["verdict"] == "valid"
+        await site.world.settled(SETTLE_WAIT_S)
+        now = await worked(site)
+        if all(now[child] > before[child] for child in before):
+            break
+    assert not [child.name for child in before if now[child] == before[child]], "did nothing"
+    await site.judge()
+
+
+async def worked(site: Site) -> dict[Child, float]:
+    """How much of what can be shared each process of desk, signer and verifier has done."""
+    fleet = site.world.fleet
+    work = {desk: counted(desk, RECORDS, **ISSUING) for desk in fleet.of(DESK.name)}
+    work |= {signer: counted(signer, RECORDS, **SIGNING) for signer in fleet.of(SIGNER.name)}
+    work |= {each: counted(each, REQUESTS, **VERIFYING) for each in fleet.of(VERIFIER.name)}
+    return dict(zip(work, await asyncio.gather(*work.values()), strict=True))
+
+
+async def test_a_relay_that_sleeps_past_the_leases_of_production_is_relieved_and_comes_back(
+    site: Site,
+) -> None:
+    """Last in this file: the processes of the assessor are not as hasty from here on."""
+    fleet, relayed = site.world.fleet, "microcred_consumer_batch_records_count"
+    site.patient()
+    sleeper = fleet.of(ASSESSOR.name)[0]
+    sleeper.signal(signal.SIGKILL)
+    await site.submit(site.made("patience"))
+    await site.world.settled(SETTLE_WAIT_S)
+    successor = fleet.add(ASSESSOR)
+    await fleet.ready()
+    assert await counted(sleeper, relayed, consumer="assessor.relay") > 0
+    assert await counted(successor, relayed, consumer="assessor.relay") == 0
+    sent = asyncio.create_task(site.submit(site.made("asleep", 60)))
+    sleeper.signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(ASLEEP_S)
+        assert await counted(successor, relayed, consumer="assessor.relay") > 0
+    finally:
+        sleeper.signal(signal.SIGCONT)
+    await sent
+    await site.judge()
