@@ -133,11 +133,10 @@ def _class_path(jars: Path) -> list[str]:
 
 
 def _format(place: Place, java: str, jars: Path) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     done = subprocess.run(  # noqa: S603 - a fixed command
         [
             *(java, "-Xmx128m", *BRISK, *_class_path(jars), "kafka.tools.StorageTool"),
-            *("format", "--ignore-formatted", "-t", cluster, "-c", str(place.properties)),
+            *("format", "--ignore-formatted", f"--cluster-id={_cluster_id()}", "-c", str(place.properties)),
         ],
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -148,3 +147,8 @@ def _format(place: Place, java: str, jars: Path) -> None:
     if done.returncode:
         said = last_lines(done.stdout + done.stderr)
         raise Unavailable(f"The broker's folder {place.data} could not be prepared:\n{said}")
+
+
+def _cluster_id() -> str:
+    """Return an id as Kafka writes them. One in 64 begins with a dash and must not look like an option."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
