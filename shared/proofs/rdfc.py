@@ -5,14 +5,15 @@ not (repeated blank nodes inside named graphs). What it lacks is put around it h
 from the pinned set alone, safe mode (jsonld_safety), limits, and a dataset that is a set. The document is
 expanded once; safe mode inspects that very expansion and canonicalisation continues from it.
 
-Refuses data loss, unknown contexts, malformed JSON-LD, and graphs larger than the limits. The limits do not
-bound time: a graph of a dozen like blank nodes can still take hours, so whatever comes from outside is
-canonicalised by shared/proofs/workers.py, which kills what takes too long.
+Refuses data loss, unknown contexts, malformed JSON-LD, graphs larger than the limits, and those whose like
+nodes take too many steps to tell apart (labelling.py). What is left is bounded and slow, so whatever comes
+from outside is canonicalised by shared/proofs/workers.py, which would kill what takes too long all the same.
 """
 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from hashlib import sha256
 from typing import Any
 
@@ -22,10 +23,15 @@ from pyld.context_resolver import ContextResolver
 from shared.errors import Invalid, Rejected
 from shared.proofs import jsonld_safety
 from shared.proofs.contexts import PINNED, ContextSet
+from shared.proofs.labelling import Dataset, canonical_nquads
 from shared.proofs.strictjson import JsonObject
 
 QUADS_MAX = 2_000
 BLANK_NODES_MAX = 64
+VALUES_MAX = 128
+"""Values of one property of one node: PyLD compares each of them with all the others."""
+CONTEXTS_MAX = 32
+"""Entries of all @context together: each is processed anew upon the ones before it."""
 
 
 class Canonicaliser:
@@ -48,21 +54,20 @@ class Canonicaliser:
         `canonicalisation-limit`.
         """
         jsonld_safety.refuse_unsignable_input(document, self._contexts)
+        if _contexts_named(document) > CONTEXTS_MAX:
+            raise _beyond(f"more than {CONTEXTS_MAX} contexts")
         options = {
-            "algorithm": "URDNA2015",  # PyLD's name for RDFC-1.0 with SHA-256
-            "format": "application/n-quads",
             "base": None,  # left out, PyLD would resolve relative IRIs against an address of its own
             "rdfDirection": "i18n-datatype",  # as the deployed verifiers do; otherwise @direction is lost
             "documentLoader": self._load,
             "contextResolver": ContextResolver(self._processed, self._load),
         }
         try:
-            canonical: str = _SafeProcessor(document).normalize(document, options)
+            return canonical_nquads(_SafeProcessor(document).to_rdf(document, options))
         except Rejected:
             raise
         except Exception as cause:  # PyLD answers malformed input with many types, TypeError among them
             raise Invalid("json-ld-invalid", "The document is not valid JSON-LD.") from cause
-        return canonical
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
         """SHA-256 of the proof options, then of the document: what every RDFC suite here signs.
@@ -100,9 +105,10 @@ class _SafeProcessor(jsonld.JsonLdProcessor):  # type: ignore[misc]
     def expand(self, input_: Any, options: Any) -> list[Any]:
         expanded: list[Any] = super().expand(input_, options)
         jsonld_safety.refuse_unsignable_expansion(expanded, self._document)
+        _refuse_crowded(expanded)
         return expanded
 
-    def to_rdf(self, input_: Any, options: Any) -> dict[str, list[dict[str, Any]]]:
+    def to_rdf(self, input_: Any, options: Any) -> Dataset:
         graphs = super().to_rdf(input_, options)
         dataset = {name: _distinct(triples) for name, triples in graphs.items()}
         if sum(map(len, dataset.values())) > QUADS_MAX:
@@ -110,6 +116,34 @@ class _SafeProcessor(jsonld.JsonLdProcessor):  # type: ignore[misc]
         if len(_blank_nodes(dataset)) > BLANK_NODES_MAX:
             raise _beyond(f"more than {BLANK_NODES_MAX} nodes without an id")
         return dataset
+
+
+def _contexts_named(document: JsonObject) -> int:
+    """How many contexts the document names, at the top and within."""
+    named, pending = 0, list[Any]([document])
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            context = item.get("@context", [])
+            named += len(context) if isinstance(context, list) else 1
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return named
+
+
+def _refuse_crowded(expanded: list[Any]) -> None:
+    """Refuse a property with more than VALUES_MAX values; what stands in several places of one id adds up."""
+    values_of: Counter[tuple[Any, str]] = Counter()
+    pending = list(expanded)
+    while pending:
+        node = pending.pop()
+        for key, values in node.items():
+            if isinstance(values, list):
+                values_of[node.get("@id", id(node)), key] += len(values)
+                pending.extend(value for value in values if isinstance(value, dict))
+    if max(values_of.values(), default=0) > VALUES_MAX:
+        raise _beyond(f"more than {VALUES_MAX} values of a property")
 
 
 def _distinct(triples: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -129,7 +163,7 @@ def _distinct(triples: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(seen.values())
 
 
-def _blank_nodes(dataset: dict[str, list[dict[str, Any]]]) -> set[str]:
+def _blank_nodes(dataset: Dataset) -> set[str]:
     blank = {name for name in dataset if name.startswith("_:")}
     for triples in dataset.values():
         for triple in triples:

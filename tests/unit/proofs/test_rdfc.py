@@ -228,7 +228,12 @@ LOSSES: dict[str, tuple[Callable[[dict[str, Any]], object], str, str]] = {
         "nodes",
     ),
     "more quads than the limit": (
-        lambda b: achievement(b).update(tag=[str(n) for n in range(2_000)]),
+        lambda b: b.update(
+            evidence=[
+                {"id": f"urn:e:{n}", "type": ["Evidence"], "name": [str(name) for name in range(50)]}
+                for n in range(50)
+            ]
+        ),
         "canonicalisation-limit",
         "statements",
     ),
