@@ -106,22 +106,24 @@ class Verify:
         self._sources = sources
 
     async def __call__(
-        self, data: bytes, at: datetime, expected: Expected | None = None
+        self, data: bytes, at: datetime, caller: str, expected: Expected | None = None
     ) -> Verdict | PresentationVerdict:
         """Return the verdict on what is in `data` at the moment `at`; see Examiner.examine."""
-        verdict = judge_either(await self._examiner.examine(data, self._sources(), expected), at)
+        verdict = judge_either(await self._examiner.examine(data, self._sources(), expected, caller), at)
         VERIFICATIONS.labels(verdict.result.value).inc()
         return verdict
 
-    async def credential(self, value: JsonValue, at: datetime) -> Verdict:
+    async def credential(self, value: JsonValue, at: datetime, caller: str) -> Verdict:
         """Return the verdict on a credential, whatever `value` calls itself."""
-        verdict = judge(await self._examiner.credential(value, self._sources()), at)
+        verdict = judge(await self._examiner.credential(value, self._sources(), caller), at)
         VERIFICATIONS.labels(verdict.result.value).inc()
         return verdict
 
-    async def presentation(self, value: JsonValue, at: datetime, expected: Expected) -> PresentationVerdict:
+    async def presentation(
+        self, value: JsonValue, at: datetime, caller: str, expected: Expected
+    ) -> PresentationVerdict:
         """Return the verdict on a presentation, whatever `value` calls itself."""
-        facts = await self._examiner.presentation(value, self._sources(), expected)
+        facts = await self._examiner.presentation(value, self._sources(), expected, caller)
         verdict = judge_presentation(facts, at)
         VERIFICATIONS.labels(verdict.result.value).inc()
         return verdict

@@ -46,7 +46,7 @@ async def build(settings: VerifierSettings, outbound: OutboundClient | None = No
     database = await Database.open(
         settings.database_url.get_secret_value(), NAME, settings.database_connections_max
     )
-    workers = CanonicalWorkers(settings.verifier_processes)
+    workers = CanonicalWorkers(settings.verifier_processes, spare=True)
     outbound = outbound or OutboundClient(LIMITS, settings.outbound_allow_loopback)
     fetcher = Fetcher(outbound)
     verify = Verify(Examiner(workers), lambda: Kept(database, settings.public_url, fetcher))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -69,17 +70,18 @@ class Canonicaliser:
         except Exception as cause:  # PyLD answers malformed input with many types, TypeError among them
             raise Invalid("json-ld-invalid", "The document is not valid JSON-LD.") from cause
 
-    def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
-        """SHA-256 of the proof options, then of the document: what every RDFC suite here signs.
+    def hash_data(self, document: JsonObject, proof_configs: Sequence[JsonObject]) -> list[bytes]:
+        """SHA-256 of the options of each proof, then of the document: what every RDFC suite here signs.
 
         EdDSA Cryptosuites 1.0 §3.2.4, ECDSA Cryptosuites 1.0 §3.2.4. The options are read with the
-        @context of `document`. Raises `Invalid` as `nquads` does.
+        @context of `document`, which is canonicalised once. Raises `Invalid` as `nquads` does.
         """
         if "@context" not in document:
             raise Invalid("context-missing", "The document has no @context.")
-        config = {**proof_config, "@context": document["@context"]}
-        proof_hash = sha256(self.nquads(config).encode()).digest()
-        return proof_hash + sha256(self.nquads(document).encode()).digest()
+        configs = [{**config, "@context": document["@context"]} for config in proof_configs]
+        hashes = [sha256(self.nquads(config).encode()).digest() for config in configs]
+        document_hash = sha256(self.nquads(document).encode()).digest()
+        return [each + document_hash for each in hashes]
 
     def _load(self, url: str, _options: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -31,6 +32,14 @@ class WorkerDied(Exception):
     def __init__(self, overran: bool) -> None:
         super().__init__("a canonicalising worker died" + " of too long a job" if overran else "")
         self.overran: Final = overran
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bytes to sign for each of the proof options of a job, or the refusal; and what it cost."""
+
+    hashes: list[bytes] | Invalid
+    cpu_s: float
 
 
 class WorkerLink:
@@ -80,14 +89,20 @@ class WorkerLink:
         except OSError as cause:
             raise await self._died() from cause
 
-    async def reply(self) -> bytes | Invalid:
+    async def reply(self) -> Reply:
         """The answer to the oldest unanswered request. Raises WorkerDied, and then the link is of no use."""
         frame = await self._receive(REPLY_WAIT_S)
-        kind, body = frame[:1], frame[1:]
+        kind, cost, body = (
+            frame[:1],
+            frame[1 : 1 + worker_process.COST_BYTES],
+            frame[1 + worker_process.COST_BYTES :],
+        )
+        cpu_s = int.from_bytes(cost, "big") / 1e6
         if kind == worker_process.HASHED:
-            return body
+            size = worker_process.HASH_BYTES
+            return Reply([body[start : start + size] for start in range(0, len(body), size)], cpu_s)
         code, message, reasons = orjson.loads(body)
-        return Invalid(code, message, tuple(reasons))
+        return Reply(Invalid(code, message, tuple(reasons)), cpu_s)
 
     async def kill(self) -> None:
         """End the process now, and wait until it is gone."""

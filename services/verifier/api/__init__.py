@@ -19,6 +19,7 @@ from services.verifier.examination.opening import INPUT_BYTES_MAX, MEDIA_TYPES
 from services.verifier.handlers import Verify
 from services.verifier.store import ListRow
 from shared import clock
+from shared.attended import unless_gone
 from shared.database import Database
 from shared.http import client_of
 from shared.limits import RateLimit
@@ -59,9 +60,9 @@ def routes(verify: Verify, limit: RateLimit) -> APIRouter:
         `{"verifiableCredential": …}` or `{"verifiablePresentation": …}`. Its bytes say which of these it is.
         The answer is 200 with a verdict for any bytes at all: what cannot be read is `invalid`.
         """
-        limit.spend(client_of(request))
-        verdict = await verify(await request.body(), clock.now(), Expected(domain, challenge))
-        return answer_json(verdict)
+        limit.spend(caller := client_of(request))
+        body, expected = await request.body(), Expected(domain, challenge)
+        return answer_json(await unless_gone(request, verify(body, clock.now(), caller, expected)))
 
     return router
 

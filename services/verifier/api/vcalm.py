@@ -20,6 +20,7 @@ from services.verifier.examination.examine import Expected
 from services.verifier.examination.reading import parse
 from services.verifier.handlers import Verify
 from shared import clock
+from shared.attended import unless_gone
 from shared.http import client_of
 from shared.limits import RateLimit
 from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject, JsonValue
@@ -68,9 +69,10 @@ def vcalm_routes(verify: Verify, limit: RateLimit) -> APIRouter:
     async def verify_credential(request: Request) -> dict[str, Any]:
         """VCALM 1.0 §3.3.1: `{"verifiableCredential": …, "options": {…}}`, where the options
         `returnCredential` and `returnResults` are understood."""
-        limit.spend(client_of(request))
+        limit.spend(caller := client_of(request))
         credential, options = _request(await request.body(), "verifiableCredential")
-        answer = vcalm_answer(await verify.credential(credential, clock.now()))
+        verifying = verify.credential(credential, clock.now(), caller)
+        answer = vcalm_answer(await unless_gone(request, verifying))
         if options.get("returnCredential") is True:
             answer["credential"] = credential
         return answer
@@ -85,10 +87,11 @@ def vcalm_routes(verify: Verify, limit: RateLimit) -> APIRouter:
     async def verify_presentation(request: Request) -> dict[str, Any]:
         """VCALM 1.0 §3.3.2: `{"verifiablePresentation": …, "options": {"domain": …, "challenge": …}}`; of
         further options `returnPresentation` is understood."""
-        limit.spend(client_of(request))
+        limit.spend(caller := client_of(request))
         presentation, options = _request(await request.body(), "verifiablePresentation")
         expected = Expected(_expected(options, "domain"), _expected(options, "challenge"))
-        verdict = await verify.presentation(presentation, clock.now(), expected)
+        verifying = verify.presentation(presentation, clock.now(), caller, expected)
+        verdict = await unless_gone(request, verifying)
         answer = vcalm_answer(verdict)
         answer["results"] = {"credentials": [vcalm_answer(each) for each in verdict.credentials]}
         if options.get("returnPresentation") is True:

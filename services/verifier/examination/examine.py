@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from services.verifier.domain.facts import DocumentFacts, Facts, Objection
 from services.verifier.domain.presentation_rules import PresentationFacts
@@ -21,6 +22,7 @@ from services.verifier.examination.signed import document_facts
 from services.verifier.examination.sources import Sources
 from shared.errors import Invalid
 from shared.proofs import vc_jwt
+from shared.proofs.allowance import Allowance
 from shared.proofs.contexts import PINNED, ContextSet
 from shared.proofs.strictjson import JsonValue
 from shared.proofs.vc_jwt import Form
@@ -44,55 +46,65 @@ class Examiner:
     def __init__(self, workers: CanonicalWorkers, known: ContextSet = PINNED) -> None:
         self._workers = workers
         self._known = known
-        self._lists = ListReader(workers)
+        self._lists = ListReader()
 
     async def examine(
-        self, data: bytes, sources: Sources, expected: Expected | None = None
+        self, data: bytes, sources: Sources, expected: Expected | None = None, caller: str | None = None
     ) -> Facts | PresentationFacts:
         """Gather the facts about a credential or a presentation, as `opening` and `examine_value` take them.
 
-        Whatever `data` holds, there are facts about it. Raises Unavailable if the workers or the sources are
-        away.
+        Whatever `data` holds, there are facts about it. `caller` is whose turn it takes at the workers.
+        Raises Unavailable if the workers or the sources are away.
         """
         value = opened(data)
         if isinstance(value, Objection):
             return Facts(DocumentFacts(unreadable=value))
-        return await self.examine_value(value, sources, expected or Expected())
+        return await self.examine_value(value, sources, expected or Expected(), caller)
 
     async def examine_value(
-        self, value: JsonValue, sources: Sources, expected: Expected
+        self, value: JsonValue, sources: Sources, expected: Expected, caller: str | None = None
     ) -> Facts | PresentationFacts:
         """As `examine`, of a JSON value: bare, or wrapped as `verifiableCredential` or `…Presentation`."""
         if isinstance(value, dict) and len(value) == 1:
             if PRESENTATION_WRAPPER in value:
-                return await self.presentation(value[PRESENTATION_WRAPPER], sources, expected)
+                return await self.presentation(value[PRESENTATION_WRAPPER], sources, expected, caller)
             value = value.get(CREDENTIAL_WRAPPER, value)
         if is_presentation(value) or _is_presented_token(value):
-            return await self.presentation(value, sources, expected)
-        return await self.credential(value, sources)
+            return await self.presentation(value, sources, expected, caller)
+        return await self.credential(value, sources, caller)
 
-    async def credential(self, value: JsonValue, sources: Sources) -> Facts:
+    async def credential(self, value: JsonValue, sources: Sources, caller: str | None = None) -> Facts:
         """The facts about a credential: a document, an envelope, or a token."""
-        reading = await read(value, self._workers, CREDENTIAL, self._known)
-        document = await document_facts(reading, sources)
-        found = entries(reading.document)
-        return Facts(
-            document=document,
-            status=tuple(
-                await asyncio.gather(*(status_facts(entry, sources, self._lists) for entry in found))
-            ),
-            registry=await sources.registry(document.issuer),
-        )
+        return await self._credential(value, sources, Allowance(self._workers, caller))
 
-    async def presentation(self, value: JsonValue, sources: Sources, expected: Expected) -> PresentationFacts:
-        """The facts about a presentation and each of its credentials, which share what may be fetched."""
-        reading = await read(value, self._workers, PRESENTATION, self._known)
+    async def presentation(
+        self, value: JsonValue, sources: Sources, expected: Expected, caller: str | None = None
+    ) -> PresentationFacts:
+        """The facts about a presentation and each of its credentials.
+
+        They share what may be fetched, and the time that the workers may take.
+        """
+        allowance = Allowance(self._workers, caller)
+        reading = await read(value, allowance, PRESENTATION, self._known)
         return PresentationFacts(
             document=await document_facts(reading, sources),
             audience=_audience(reading, expected),
             credentials=tuple(
-                [await self.credential(each, sources) for each in credentials_of(reading.document)]
+                [
+                    await self._credential(each, sources, allowance)
+                    for each in credentials_of(reading.document)
+                ]
             ),
+        )
+
+    async def _credential(self, value: JsonValue, sources: Sources, allowance: Allowance) -> Facts:
+        reading = await read(value, allowance, CREDENTIAL, self._known)
+        document = await document_facts(reading, sources)
+        look_up = partial(status_facts, sources=sources, reader=self._lists, allowance=allowance)
+        return Facts(
+            document=document,
+            status=tuple(await asyncio.gather(*map(look_up, entries(reading.document)))),
+            registry=await sources.registry(document.issuer),
         )
 
 

@@ -21,10 +21,10 @@ from services.verifier.examination.signed import document_facts
 from services.verifier.examination.sources import FoundList, Sources
 from shared.errors import Invalid
 from shared.proofs import bitstring
+from shared.proofs.allowance import Allowance
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.jsonld_safety import is_absolute_iri
 from shared.proofs.strictjson import JsonObject, JsonValue
-from shared.proofs.workers import CanonicalWorkers
 
 LISTS_CACHED_MAX = 1_024
 """Bounds the cache to some 50 MB for lists of the usual 131,072 entries."""
@@ -64,12 +64,15 @@ class ListReading:
 class ListReader:
     """Reads list credentials, each text once."""
 
-    def __init__(self, workers: CanonicalWorkers) -> None:
-        self._workers = workers
+    def __init__(self) -> None:
         self._cache: OrderedDict[bytes, ListReading] = OrderedDict()
 
-    async def read(self, found: FoundList) -> ListReading:
-        """The list as read, from the cache if it was sound when it was read before."""
+    async def read(self, found: FoundList, allowance: Allowance) -> ListReading:
+        """The list as read, from the cache if it was sound when it was read before.
+
+        Who asks first bears the cost. A list for which too little was left is not kept as one that cannot be
+        read: it would be that for everybody.
+        """
         cached = self._cache.get(found.digest)
         if cached is not None:
             self._cache.move_to_end(found.digest)
@@ -77,8 +80,8 @@ class ListReader:
         value = opened(found.data)
         if isinstance(value, Objection):
             return ListReading(Reading({}, unreadable=value), (), value)
-        fresh = _list_reading(await read(value, self._workers))
-        if isinstance(fresh.bits, Bitstring):
+        fresh = _list_reading(await read(value, allowance))
+        if isinstance(fresh.bits, Bitstring) and fresh.reading.is_hashed:
             self._cache[found.digest] = fresh
             if len(self._cache) > LISTS_CACHED_MAX:
                 self._cache.popitem(last=False)
@@ -95,7 +98,7 @@ def entries(credential: JsonObject) -> list[StatusEntry | Objection]:
 
 
 async def status_facts(
-    entry: StatusEntry | Objection, sources: Sources, reader: ListReader
+    entry: StatusEntry | Objection, sources: Sources, reader: ListReader, allowance: Allowance
 ) -> StatusFacts | Objection:
     """Look up the list of one entry, and the credential's bit in it."""
     if isinstance(entry, Objection):
@@ -103,7 +106,7 @@ async def status_facts(
     found = await sources.status_list(entry.list_url)
     if isinstance(found, Objection):
         return StatusFacts(entry.purpose, entry.list_url, found)
-    listed = await reader.read(found)
+    listed = await reader.read(found, allowance)
     identifier = listed.reading.document.get("id")
     facts = ListFacts(
         document=await document_facts(listed.reading, sources),

@@ -2,7 +2,7 @@
 
 Strict JSON → the shape of a credential or a presentation (VC Data Model 2.0) → contexts on the list of
 pinned ones → its signatures: Data Integrity proofs, or the one of a token (VC-JOSE-COSE, Open Badges 3.0).
-What makes their bytes is canonicalised in workers that can be killed.
+What makes their bytes is canonicalised in workers that can be killed, within the allowance of a verification.
 
 A token or a JCS proof covers every member of the text but says nothing about what the members mean; so such a
 document is held to JSON-LD's safe mode too. Keys, times and status lists come later (examine.py, domain.py).
@@ -10,8 +10,9 @@ document is held to JSON-LD's safe mode too. Keys, times and status lists come l
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from services.verifier.examination import presentation_shape
 from services.verifier.examination.objections import failed, objection
 from shared.errors import Invalid
 from shared.proofs import dataintegrity, datetimes, jsonld_safety, jws, strictjson, vc_jwt, vcdm
+from shared.proofs.allowance import Allowance
 from shared.proofs.contexts import PINNED, ContextSet
 from shared.proofs.dataintegrity import Proof
 from shared.proofs.public_keys import PublicKey
@@ -28,7 +30,6 @@ from shared.proofs.strictjson import JsonObject, JsonValue
 from shared.proofs.suites import SUITES
 from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 from shared.proofs.vc_jwt import Form, SecuredDocument
-from shared.proofs.workers import CanonicalWorkers
 
 _MEANING = frozenset(
     {
@@ -103,6 +104,12 @@ class Reading:
     proofs: tuple[ReadProof, ...] | Objection = ()
 
     @property
+    def is_hashed(self) -> bool:
+        """Whether the bytes that each proof signs are known; with them a signature can be checked."""
+        read_proofs = self.proofs if isinstance(self.proofs, tuple) else ()
+        return self.contexts is None and not any(isinstance(each.check, Objection) for each in read_proofs)
+
+    @property
     def signer(self) -> str:
         named = self.document.get(self.kind.signer)
         identifier = named.get("id") if isinstance(named, dict) else named
@@ -122,11 +129,11 @@ def parse(data: bytes) -> JsonValue | Objection:
 
 
 async def read(
-    value: JsonValue, workers: CanonicalWorkers, kind: Kind = CREDENTIAL, known: ContextSet = PINNED
+    value: JsonValue, allowance: Allowance, kind: Kind = CREDENTIAL, known: ContextSet = PINNED
 ) -> Reading:
-    """Read a parsed document, or a token as a string or in its envelope; `workers` have the contexts `known`.
+    """Read a parsed document, or a token as a string or in its envelope; `known` are the workers' contexts.
 
-    Raises Unavailable if the workers have too much to do; never anything else.
+    Raises Unavailable if the workers have too much to do, or too much of this caller; never anything else.
     """
     try:
         token = value if isinstance(value, str) else vc_jwt.enveloped(value)
@@ -147,14 +154,14 @@ async def read(
     if contexts is not None and contexts.outcome is Outcome.FAILED:
         return Reading(document, kind, contexts=contexts)
     if secured is not None:
-        return await _token_reading(secured, kind, contexts, workers)
-    return await _proofs_reading(document, kind, contexts, workers)
+        return await _token_reading(secured, kind, contexts, allowance)
+    return await _proofs_reading(document, kind, contexts, allowance)
 
 
 async def _token_reading(
-    secured: SecuredDocument, kind: Kind, contexts: Objection | None, workers: CanonicalWorkers
+    secured: SecuredDocument, kind: Kind, contexts: Objection | None, allowance: Allowance
 ) -> Reading:
-    (safe,) = await workers.hash_data(EddsaRdfc2022.cryptosuite, [(secured.document, _ANY_OPTIONS)])
+    safe = await allowance.hash_proofs(EddsaRdfc2022.cryptosuite, secured.document, [_ANY_OPTIONS])
     if contexts is None and isinstance(safe, Invalid):
         contexts = objection(safe)
     starts = [moment for moment in (secured.signed_at, secured.not_before) if moment is not None]
@@ -171,13 +178,13 @@ async def _token_reading(
 
 
 async def _proofs_reading(
-    document: JsonObject, kind: Kind, contexts: Objection | None, workers: CanonicalWorkers
+    document: JsonObject, kind: Kind, contexts: Objection | None, allowance: Allowance
 ) -> Reading:
     try:
         proofs = dataintegrity.parse_proofs(document, purpose=kind.purpose)
     except Invalid as refusal:
         return Reading(document, kind, contexts=contexts, proofs=objection(refusal))
-    answers = await asyncio.gather(*(_hash(proof, workers) for proof in proofs))
+    answers = await _hashes(proofs, allowance)
     meaning = next((answer for answer in answers if _is_about_words(answer)), None)
     if contexts is None and isinstance(meaning, Invalid):
         contexts = objection(meaning)
@@ -214,14 +221,35 @@ def _contexts(document: JsonObject, problems: list[str], known: ContextSet) -> O
     return None
 
 
-async def _hash(proof: Proof, workers: CanonicalWorkers) -> bytes | Invalid:
-    """The bytes that `proof` signs, given only for a document all of whose words are defined."""
-    pair = [(proof.document, proof.config)]
-    (hashed,) = await workers.hash_data(proof.cryptosuite, pair)
-    if not SUITES[proof.cryptosuite].own_context or isinstance(hashed, Invalid):
-        return hashed
-    (safe,) = await workers.hash_data(EddsaRdfc2022.cryptosuite, pair)
-    return safe if isinstance(safe, Invalid) else hashed
+async def _hashes(proofs: Sequence[Proof], allowance: Allowance) -> list[bytes | Invalid]:
+    """The bytes that each proof signs, given only for a document all of whose words are defined.
+
+    What several proofs speak for is canonicalised once: the document in one context, with the same proofs
+    that they continue.
+    """
+    together: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, proof in enumerate(proofs):
+        suite = EddsaRdfc2022.cryptosuite if SUITES[proof.cryptosuite].own_context else proof.cryptosuite
+        context = json.dumps(proof.document.get("@context"))
+        together[suite, context, *proof.previous].append(number)
+    found: dict[int, bytes | Invalid] = {}
+    for (suite, *_), numbers in together.items():
+        document, configs = proofs[numbers[0]].document, [proofs[number].config for number in numbers]
+        safe = await allowance.hash_proofs(suite, document, configs)
+        for place, number in enumerate(numbers):
+            found[number] = safe if isinstance(safe, Invalid) else _own_hash(proofs[number], safe[place])
+    return [found[number] for number in range(len(proofs))]
+
+
+def _own_hash(proof: Proof, safe: bytes) -> bytes | Invalid:
+    """`safe`, or what the proof signs instead, if its suite does not canonicalise what the words mean."""
+    suite = SUITES[proof.cryptosuite]
+    if not suite.own_context:
+        return safe
+    try:
+        return suite.hash_data(proof.document, proof.config)
+    except Invalid as refusal:
+        return refusal
 
 
 def _is_about_words(answer: bytes | Invalid) -> bool:

@@ -30,6 +30,7 @@ from shared import clock
 from shared.database import Database
 from shared.errors import Conflict, Invalid, NotFound
 from shared.proofs import dataintegrity, didkey
+from shared.proofs.allowance import Allowance
 from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import SUITES
@@ -154,7 +155,7 @@ async def _verified(data: bytes, workers: CanonicalWorkers, sources: Sources, at
     value = parse(data)
     if isinstance(value, Objection):
         raise Invalid("recognised-list-malformed", "The list cannot be read.", (value.sentence,))
-    reading = await read(value, workers)
+    reading = await read(value, Allowance(workers))
     checks = document_checks(await document_facts(reading, sources), at)
     amiss = tuple(check.sentence for check in checks if check.outcome is not Outcome.PASSED)
     if amiss:

@@ -43,6 +43,9 @@ class Suite(Protocol):
         `document` has no `proof`, `proof_config` no `proofValue`. Raises `Invalid`.
         """
 
+    def hash_all(self, document: JsonObject, proof_configs: Sequence[JsonObject]) -> list[bytes]:
+        """What `hash_data` gives for each of several proofs of one document."""
+
     def sign(self, signer: MessageSigner, hashes: Sequence[bytes]) -> list[bytes]:
         """The signature (64 bytes) of each of `hashes`, in their order."""
 

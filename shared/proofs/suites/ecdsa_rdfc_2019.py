@@ -6,6 +6,7 @@ Refuses P-384, which the standard allows beside P-256: nobody's badges use it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,4 +25,7 @@ class EcdsaRdfc2019(P256Signatures):
     own_context: Final = False
 
     def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
-        return self.canonicaliser.hash_data(document, proof_config)
+        return self.canonicaliser.hash_data(document, [proof_config])[0]
+
+    def hash_all(self, document: JsonObject, proof_configs: Sequence[JsonObject]) -> list[bytes]:
+        return self.canonicaliser.hash_data(document, proof_configs)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from shared.proofs.public_keys import KeyKind, PublicKey
+from shared.proofs.strictjson import JsonObject
 
 SIGNATURE_BYTES = 64
 
@@ -21,8 +22,16 @@ class MessageSigner(Protocol):
         """Sign each message; the signatures stand in the order of the messages."""
 
 
+class _Hashing(Protocol):
+    def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes: ...
+
+
 class _Signatures:
     key_kind: ClassVar[KeyKind]
+
+    def hash_all(self: _Hashing, document: JsonObject, proof_configs: Sequence[JsonObject]) -> list[bytes]:
+        """What `hash_data` gives for each of `proof_configs`; to be replaced where the document is dear."""
+        return [self.hash_data(document, config) for config in proof_configs]
 
     def sign(self, signer: MessageSigner, hashes: Sequence[bytes]) -> list[bytes]:
         """The signature (64 bytes) of each of `hashes` (64 bytes), in their order."""

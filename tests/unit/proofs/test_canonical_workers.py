@@ -187,6 +187,18 @@ async def test_a_worker_killed_from_outside_is_replaced_and_its_jobs_go_again(
     assert not {child.pid for child in before} & {child.pid for child in own_workers()}
 
 
+async def test_a_spare_takes_the_place_of_a_worker_that_died(badge: JsonObject, options: JsonObject) -> None:
+    async with CanonicalWorkers(1, spare=True) as workers:
+        while len(own_workers()) < 2:  # noqa: ASYNC110 - the list of processes is the only sign of the spare
+            await asyncio.sleep(0.01)
+        worker, spare = sorted(own_workers(), key=lambda process: process.create_time())
+        worker.kill()
+        assert await workers.hash_data(RDFC, [(badge, options)]) == [SUITES[RDFC].hash_data(badge, options)]
+        assert spare.is_running()
+        assert worker.pid not in {process.pid for process in own_workers()}
+    assert own_workers() == []
+
+
 async def test_a_document_that_kills_its_worker_twice_is_refused(workers: CanonicalWorkers) -> None:
     pairs: list[tuple[JsonObject, JsonObject]] = [({"die": number == 2}, {}) for number in range(6)]
     assert [code(answer) for answer in await workers.hash_data("dying", pairs)] == [

@@ -15,6 +15,7 @@ from services.verifier.examination.lists import ListReader
 from services.verifier.examination.sources import FoundList
 from services.verifier.offline import EXIT_CODES, Given, verify_file
 from shared.errors import Invalid
+from shared.proofs.allowance import Allowance
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.verifier.credentials import AT, INDEX, ISSUER, OTHER, as_bytes, badge, status_list
 
@@ -67,10 +68,10 @@ async def test_a_document_that_takes_too_long_is_unknown_and_others_go_on() -> N
 
 async def test_a_list_is_read_once_for_each_text() -> None:
     async with CanonicalWorkers(1) as workers:
-        reader = ListReader(workers)
-        first = await reader.read(FoundList.of(status_list()))
-        assert await reader.read(FoundList.of(status_list())) is first
-        changed = await reader.read(FoundList.of(status_list(revoked=[INDEX])))
+        reader, allowance = ListReader(), Allowance(workers)
+        first = await reader.read(FoundList.of(status_list()), allowance)
+        assert await reader.read(FoundList.of(status_list()), allowance) is first
+        changed = await reader.read(FoundList.of(status_list(revoked=[INDEX])), allowance)
         assert changed.bits != first.bits
 
 

@@ -14,6 +14,7 @@ from services.verifier.examination.reading import read
 from services.verifier.offline import Given
 from shared.baking import png, svg
 from shared.proofs import base64url
+from shared.proofs.allowance import Allowance
 from shared.proofs.vc_jwt import Form, envelope
 from shared.proofs.workers import CanonicalWorkers
 from tests.unit.baking.pictures import PNG, SVG
@@ -92,7 +93,7 @@ async def test_a_presentations_token_is_no_credential(workers: CanonicalWorkers)
         "holder": ISSUER.did,
         "verifiableCredential": [envelope(TOKEN)],
     }
-    reading = await read(ISSUER.token(presented, Form.PRESENTATION), workers)
+    reading = await read(ISSUER.token(presented, Form.PRESENTATION), Allowance(workers))
     assert reading.unreadable is not None
     assert reading.unreadable.outcome == "failed"
 
