@@ -20,8 +20,8 @@ class VerifierSettings(Settings):
         default=1,
         ge=1,
         le=64,
-        description="Processes in which the verifier canonicalises documents; each does about 100 a second. One"
-        " more is kept as a spare.",
+        description="Processes in which the verifier canonicalises documents; each does about 100 a second."
+        " One more is kept as a spare.",
     )
     verifications_per_second_max: float = Field(
         default=20.0,

@@ -45,6 +45,25 @@ def document_checks(document: DocumentFacts, at: datetime) -> list[Check]:
     return checks
 
 
+def is_signers_word(document: DocumentFacts) -> bool:
+    """Whether its signer signed it, at whatever moment: then it is the signer's word what may be looked up.
+
+    Without a moment, so more than the checks let pass: a key may have ended, a signature come too late.
+    """
+    if document.unreadable or document.contexts or isinstance(document.proofs, Objection):
+        return False
+    own = [proof for proof in document.proofs if proof.signature is None and _is_signers_key(proof, document)]
+    spoilt = any(p.signature is not None and p.signature.outcome is Outcome.FAILED for p in document.proofs)
+    return bool(own) and not spoilt
+
+
+def _is_signers_key(proof: ProofFacts, document: DocumentFacts) -> bool:
+    issuer = document.issuer
+    return (
+        _did(proof.verification_method) == issuer and proof.key is not None and proof.key.controller == issuer
+    )
+
+
 def _parsed(document: DocumentFacts, _: datetime) -> Objection | str:
     return (
         document.unreadable

@@ -8,12 +8,19 @@ presentation_rules.py.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from services.verifier.domain.facts import DocumentFacts, Facts, Objection
+from services.verifier.domain.document_rules import is_signers_word
+from services.verifier.domain.facts import DocumentFacts, Facts, Objection, StatusFacts
 from services.verifier.domain.presentation_rules import PresentationFacts
-from services.verifier.examination.lists import ListReader, entries, status_facts
+from services.verifier.examination.lists import (
+    ListReader,
+    StatusEntry,
+    entries,
+    not_looked_up,
+    status_facts,
+)
 from services.verifier.examination.objections import failed
 from services.verifier.examination.opening import opened
 from services.verifier.examination.presentation_shape import credentials_of, is_presentation
@@ -100,12 +107,25 @@ class Examiner:
     async def _credential(self, value: JsonValue, sources: Sources, allowance: Allowance) -> Facts:
         reading = await read(value, allowance, CREDENTIAL, self._known)
         document = await document_facts(reading, sources)
-        look_up = partial(status_facts, sources=sources, reader=self._lists, allowance=allowance)
+        found = entries(reading.document)
         return Facts(
             document=document,
-            status=tuple(await asyncio.gather(*map(look_up, entries(reading.document)))),
+            status=await self._status(found, document.issuer, sources, allowance)
+            if is_signers_word(document)
+            else tuple(map(not_looked_up, found)),
             registry=await sources.registry(document.issuer),
         )
+
+    async def _status(
+        self,
+        found: Sequence[StatusEntry | Objection],
+        issuer: str,
+        sources: Sources,
+        allowance: Allowance,
+    ) -> tuple[StatusFacts | Objection, ...]:
+        """Asked only of a credential that its issuer has signed: no stranger's word is an address to call."""
+        looked_up = (status_facts(entry, issuer, sources, self._lists, allowance) for entry in found)
+        return tuple(await asyncio.gather(*looked_up))
 
 
 def _audience(reading: Reading, expected: Expected) -> Objection | str | None:

@@ -97,10 +97,25 @@ def entries(credential: JsonObject) -> list[StatusEntry | Objection]:
     return [_entry(entry) for entry in found]
 
 
+def not_looked_up(entry: StatusEntry | Objection) -> StatusFacts | Objection:
+    """An entry of a credential that its issuer has not signed: whoever wrote it chose the address."""
+    if isinstance(entry, Objection):
+        return entry
+    sentence = "Its status list was not looked up, because it is not proved that its issuer signed it."
+    return StatusFacts(entry.purpose, entry.list_url, unknown("status-list-unreachable", sentence))
+
+
 async def status_facts(
-    entry: StatusEntry | Objection, sources: Sources, reader: ListReader, allowance: Allowance
+    entry: StatusEntry | Objection,
+    issuer: str,
+    sources: Sources,
+    reader: ListReader,
+    allowance: Allowance,
 ) -> StatusFacts | Objection:
-    """Look up the list of one entry, and the credential's bit in it."""
+    """Look up the list of one entry, and the credential's bit in it.
+
+    `issuer` has signed the credential, and no other key is looked up for the list.
+    """
     if isinstance(entry, Objection):
         return entry
     found = await sources.status_list(entry.list_url)
@@ -109,7 +124,7 @@ async def status_facts(
     listed = await reader.read(found, allowance)
     identifier = listed.reading.document.get("id")
     facts = ListFacts(
-        document=await document_facts(listed.reading, sources),
+        document=await document_facts(listed.reading, sources, issuer),
         id=identifier if isinstance(identifier, str) else None,
         purposes=listed.purposes,
         value=_value(listed.bits, entry),

@@ -16,11 +16,15 @@ from shared.proofs import didkey, didweb, vcdm
 from shared.proofs.public_keys import PublicKey
 
 
-async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
-    """What was read, together with the keys that its proofs name."""
+async def document_facts(reading: Reading, sources: Sources, looked_up: str | None = None) -> DocumentFacts:
+    """What was read, together with the keys that its proofs name.
+
+    The one identifier that may be looked up is `looked_up`: its own signer, unless another is named.
+    """
     proofs, signer = reading.proofs, reading.signer
     if not isinstance(proofs, Objection):
-        found = [await _proof_facts(proof, signer, sources) for proof in proofs]
+        asked = signer if looked_up is None else looked_up
+        found = [await _proof_facts(proof, signer, asked, sources) for proof in proofs]
     valid_from, valid_until = vcdm.validity(reading.document)
     return DocumentFacts(
         unreadable=reading.unreadable,
@@ -33,10 +37,10 @@ async def document_facts(reading: Reading, sources: Sources) -> DocumentFacts:
     )
 
 
-async def find_method(verification_method: str, signer: str, sources: Sources) -> Method | Objection:
+async def find_method(verification_method: str, looked_up: str, sources: Sources) -> Method | Objection:
     """The verification method of this DID URL, or why there is none.
 
-    Nobody but the `signer` that the document names is looked up: no other key could speak for it.
+    Nobody but `looked_up` is looked up, the signer that the document names: no other key could speak for it.
     """
     did, hash_mark, _ = verification_method.partition("#")
     if not hash_mark:
@@ -49,8 +53,8 @@ async def find_method(verification_method: str, signer: str, sources: Sources) -
             didweb.document_url(did)
     except Invalid as refusal:
         return objection(refusal)
-    if did != signer:
-        return unknown("key-not-retrieved", "It bears a signature of somebody else, who is not looked up.")
+    if did != looked_up:
+        return _somebody_else()
     methods = await sources.methods(did, verification_method)
     if isinstance(methods, Objection):
         return methods
@@ -58,11 +62,11 @@ async def find_method(verification_method: str, signer: str, sources: Sources) -
     return next((method for method in methods if method.id == verification_method), unlisted)
 
 
-async def _proof_facts(read: ReadProof, signer: str, sources: Sources) -> ProofFacts:
+async def _proof_facts(read: ReadProof, signer: str, looked_up: str, sources: Sources) -> ProofFacts:
     if read.verification_method is None:
-        found = await _method_of_key(read.key, signer, sources)
+        found = await _method_of_key(read.key, signer, looked_up, sources)
     else:
-        found = await find_method(read.verification_method, signer, sources)
+        found = await find_method(read.verification_method, looked_up, sources)
     return ProofFacts(
         verification_method=found.id if isinstance(found, Method) else read.verification_method or "",
         created=read.created,
@@ -72,7 +76,9 @@ async def _proof_facts(read: ReadProof, signer: str, sources: Sources) -> ProofF
     )
 
 
-async def _method_of_key(key: PublicKey | None, signer: str, sources: Sources) -> Method | Objection:
+async def _method_of_key(
+    key: PublicKey | None, signer: str, looked_up: str, sources: Sources
+) -> Method | Objection:
     """The method of a key that the signature brings along: it counts if the signer has published it."""
     unlisted = failed("key-malformed", "It was signed with a key that its issuer has not published.")
     try:
@@ -85,10 +91,16 @@ async def _method_of_key(key: PublicKey | None, signer: str, sources: Sources) -
             didweb.document_url(signer)
     except Invalid as refusal:
         return objection(refusal)
+    if signer != looked_up:
+        return _somebody_else()
     methods = await sources.methods(signer, signer)
     if isinstance(methods, Objection):
         return methods
     return next((method for method in methods if method.public_key == key), unlisted)
+
+
+def _somebody_else() -> Objection:
+    return unknown("key-not-retrieved", "It bears a signature of somebody else, who is not looked up.")
 
 
 def _signature_objection(read: ReadProof, found: Method | Objection) -> Objection | None:

@@ -147,6 +147,28 @@ async def test_nobody_but_the_issuer_is_looked_up(client: AsyncClient, strangers
     assert strangers.requests == []
 
 
+async def test_what_the_issuer_has_not_signed_names_no_list_to_be_looked_up(
+    client: AsyncClient, strangers: Strangers
+) -> None:
+    strangers.settle_in()
+    good = strangers.badge()
+    impostor = OTHER.sign(badge(strangers.signer(), credentialStatus=good["credentialStatus"]))
+    unsigned = {name: value for name, value in good.items() if name != "proof"}
+    for credential in unsigned, good | {"name": "Forged"}, impostor:
+        assert (await verify(client, credential))["verdict"] == "invalid"
+    assert LIST_PATH not in strangers.requests
+
+
+async def test_a_list_has_nobody_but_the_issuer_of_the_credential_looked_up(
+    client: AsyncClient, strangers: Strangers
+) -> None:
+    strangers.settle_in()
+    listed = OTHER.sign(badge(OTHER, credentialStatus=strangers.entry()))
+    verdict = await verify(client, listed)
+    assert (verdict["verdict"], check(verdict, "status")["code"]) == ("unknown", "STATUS_VERIFICATION_ERROR")
+    assert strangers.requests == [LIST_PATH]
+
+
 async def test_a_document_of_another_issuer_speaks_for_nobody(
     client: AsyncClient, strangers: Strangers
 ) -> None:
