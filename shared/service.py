@@ -20,7 +20,7 @@ import structlog
 from fastapi import APIRouter
 
 from shared import telemetry
-from shared.bus.consumer import Consumer, Subscription
+from shared.bus.consumer import PROGRESS_WAIT_S, Consumer, Subscription
 from shared.bus.seam import BrokenError, Bus, Relay
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.errors import Conflict, Unavailable
@@ -85,6 +85,8 @@ class Running:
         ]
         self._loops = [loop for service in services for loop in service.loops]
         self._stopping = asyncio.Event()
+        self.farewell: Callable[[str], None] | None = None
+        """Told why before the process is ended because it cannot do its work; without it a log line tells."""
         self.draining = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -196,11 +198,9 @@ class Running:
                 continue
             cause = task.exception()
             if isinstance(cause, BrokenError):
-                logger.critical("broken for good: ending the process", task=task.get_name())
-                os._exit(EXIT_STUCK)
+                self._end(EXIT_STUCK, "broken for good: ending the process", task.get_name(), str(cause))
             if isinstance(cause, Conflict):
-                logger.critical("cannot go on", task=task.get_name(), problem=cause.message)
-                os._exit(EXIT_REFUSED)
+                self._end(EXIT_REFUSED, "cannot go on", task.get_name(), cause.message)
 
     async def _check(self, consumer: Consumer) -> None:
         try:
@@ -208,8 +208,19 @@ class Running:
         except Unavailable:
             return
         if waiting and consumer.stuck() and consumer.health.stopped is None:
-            logger.critical("a lane hangs with work waiting: ending the process", consumer=consumer.name)
-            os._exit(EXIT_STUCK)
+            self._end(
+                EXIT_STUCK,
+                "a lane hangs with work waiting: ending the process",
+                consumer.name,
+                f"It has work and did not get on for {PROGRESS_WAIT_S:.0f} s.",
+            )
+
+    def _end(self, code: int, event: str, task: str, problem: str) -> None:
+        if self.farewell is None:
+            logger.critical(event, task=task, problem=problem)
+        else:
+            self.farewell(f"{task}: {problem}")
+        os._exit(code)
 
 
 async def _prune(service: Service) -> None:

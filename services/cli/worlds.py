@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.cli.running import console
 from services.fleet.world import open_fleet
 from services.world import World, open_world
+
+WHAT_TO_DO = (
+    "Nothing that was committed is lost: 'microcred serve', started again, goes on from there; a demo begins"
+    " anew. If it ends here once more, the machine may have too little to spare for it."
+)
 
 
 class Bus(StrEnum):
@@ -31,10 +37,24 @@ BusOption = Annotated[
 ]
 
 
-def opened(
+@asynccontextmanager
+async def opened(
     bus: Bus, folder: Path, port: int, overrides: Mapping[str, str], say: Callable[[str], None]
-) -> AbstractAsyncContextManager[World]:
-    """Return the world of `folder` on `bus`, not yet started; `say` is told what takes long."""
+) -> AsyncIterator[World]:
+    """Start the world of `folder` on `bus`, and stop it when the block ends; `say` hears what takes long."""
+    opening: AbstractAsyncContextManager[World]
     if bus is Bus.KAFKA:
-        return open_fleet(folder, port, overrides, say=say)
-    return open_world(folder, port, overrides)
+        opening = open_fleet(folder, port, overrides, say=say)
+    else:
+        opening = open_world(folder, port, overrides)
+    async with opening as world:
+        world.house.farewell = _tell_end
+        yield world
+
+
+def _tell_end(problem: str) -> None:
+    """Say why the program ends at once. Nothing that would put the terminal right runs after this."""
+    errors = console(stderr=True)
+    errors.show_cursor()
+    errors.print(f"\nCannot go on, and ends here. {problem}", style="red", markup=False, soft_wrap=True)
+    errors.print(WHAT_TO_DO, markup=False, soft_wrap=True)

@@ -8,7 +8,8 @@
 
 A record of a type that the subscription does not name is ignored and counted. Records of a parked key are
 parked behind it (shared/bus/dead_letters.py). A consumer that has work and makes no progress for
-PROGRESS_WAIT_S ends the process: a supervisor starts it afresh.
+PROGRESS_WAIT_S ends the process: a supervisor starts it afresh. A batch that is committed is progress, and so
+is every part of long work that says so (shared/progress.py): what is slow is not ended, what stands still is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 import structlog
 
-from shared import telemetry
+from shared import progress, telemetry
 from shared.bus import codec, dead_letters
 from shared.bus.health import Health
 from shared.bus.seam import FencedError, Record, Source
@@ -79,7 +80,8 @@ class Subscription:
     """One lane of a service: which events, and the one handler that takes them, a batch at a time.
 
     `prepare` runs before the transaction, for slow work that must not hold locks; its result is handed to
-    `handle` (None without it). `handle` gets the records that were not taken before, in order. `name` is
+    `handle` (None without it). What may take longer than PROGRESS_WAIT_S has to say that it gets on
+    (shared/progress.py). `handle` gets the records that were not taken before, in order. `name` is
     `{service}.{verb}` and is stored: renaming it means reading everything again. `lag` is for a service that
     has to know whether this lane is behind.
     """
@@ -121,28 +123,31 @@ class Consumer:
 
     async def run(self) -> None:
         """Take batches until stopped. Raises TooManyBuriedError when the fault is in the code."""
-        log = logger.bind(consumer=self.name)
         try:
-            while not self._stopping.is_set():
-                try:
-                    await self._turn()
-                    self.health.unavailable_since = None
-                except FencedError:
-                    log.warning("fenced: another member took over")
-                    await self._source.rewind()
-                except Unavailable as cause:
-                    await self._wait_out(cause, RETRY_WAIT_S)
-                    await self._source.rewind()  # part of a batch may be in hand
+            with progress.told_to(self.health.progressed):
+                await self._run_until_stopped()
         except Exception as cause:
             self.health.stopped = f"stopped: {type(cause).__name__}"
-            log.error("consumer stopped", error=safe_traceback(cause))
+            logger.error("consumer stopped", consumer=self.name, error=safe_traceback(cause))
             raise
         finally:
             await self._source.close()
 
+    async def _run_until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._turn()
+                self.health.unavailable_since = None
+            except FencedError:
+                logger.warning("fenced: another member took over", consumer=self.name)
+                await self._source.rewind()
+            except Unavailable as cause:
+                await self._wait_out(cause, RETRY_WAIT_S)
+                await self._source.rewind()  # part of a batch may be in hand
+
     async def _turn(self) -> None:
         await self._requeue_where_asked()
-        self.health.progressed_at = time.monotonic()
+        self.health.progressed()
         records = await self._poll()
         if not records:
             return
@@ -212,7 +217,7 @@ class Consumer:
                 await self.subscription.handle(fresh, session, prepared)
             await self._source.mark(session, records)
         self._count(records=len(records), wanted=len(wanted), open_to_us=len(open_to_us), fresh=len(fresh))
-        self.health.progressed_at = time.monotonic()
+        self.health.progressed()
         self.health.unavailable_since = None
 
     async def _prepare(self, events: Sequence[Recorded]) -> tuple[set[str], Any]:
@@ -346,7 +351,7 @@ class Consumer:
         if self.health.unavailable_since is None:
             self.health.unavailable_since = time.monotonic()
             logger.warning("waiting", consumer=self.name, reason=cause.message)
-        self.health.progressed_at = time.monotonic()
+        self.health.progressed()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), wait_s)
 

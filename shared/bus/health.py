@@ -16,6 +16,10 @@ class Health:
     stopped: str | None = None
     progressed_at: float = field(default_factory=time.monotonic)
 
+    def progressed(self) -> None:
+        """Note that it got on just now."""
+        self.progressed_at = time.monotonic()
+
     def problem(self) -> str | None:
         """Return a sentence if it is not fit for work."""
         if self.stopped:

@@ -24,6 +24,7 @@ from typing import Self
 import orjson
 import structlog
 
+from shared import progress
 from shared.errors import Invalid, TooMany, Unavailable
 from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject
 from shared.proofs.suites import SUITES, Suite
@@ -161,6 +162,8 @@ class CanonicalWorkers:
             raise TooMany("Too many documents of one caller wait to be canonicalised.", retry_after_s=1.0)
         loop = asyncio.get_running_loop()
         jobs = [_Job(frame, loop.create_future()) for frame in frames]
+        for job in jobs:
+            job.answer.add_done_callback(progress.made)  # in this caller's context, not the worker's
         self._count(caller, len(jobs))
         try:
             self._turns.add(caller, jobs)
@@ -268,6 +271,7 @@ async def _hash_inline(suite: Suite, pairs: Sequence[tuple[JsonObject, JsonObjec
         except Invalid as refusal:
             answers.append(refusal)
         if len(answers) % INLINE_DOCUMENTS_PER_TURN == 0:
+            progress.made()
             await asyncio.sleep(0)  # others may run
     return answers
 

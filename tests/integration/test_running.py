@@ -15,6 +15,7 @@ from fastapi import APIRouter
 
 import shared.bus.consumer
 import shared.service
+from shared import progress
 from shared.bus.consumer import Subscription
 from shared.bus.health import Health
 from shared.bus.local import LocalBus
@@ -22,6 +23,7 @@ from shared.bus.seam import BrokenError
 from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
+from shared.errors import Conflict
 from shared.eventstore import Append, Meta, Recorded, Session
 from shared.service import Loop, Running, Service, running
 from tests.conftest import Roles
@@ -264,6 +266,53 @@ async def test_a_lane_that_hangs_with_work_waiting_ends_the_process(
         async with asyncio.timeout(WAIT_S):
             assert await ended == shared.service.EXIT_STUCK
         go_on.set()
+
+
+async def test_a_lane_that_is_slow_and_says_that_it_gets_on_is_not_ended(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its preparation takes many times PROGRESS_WAIT_S, and each part of it is done well within."""
+    monkeypatch.setattr(shared.bus.consumer, "PROGRESS_WAIT_S", 1.0)
+    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.05)
+    ended: list[int] = []
+    monkeypatch.setattr(shared.service.os, "_exit", ended.append)
+    taken = asyncio.Event()
+
+    async def prepare(_: Sequence[Recorded]) -> None:
+        for _ in range(40):
+            await asyncio.sleep(0.05)
+            progress.made()
+
+    async def handle(*_: object) -> None:
+        taken.set()
+
+    lane = Subscription("assessor.work", (LearnerErased,), handle, prepare)
+    async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)):
+        await begin(assessor)
+        async with asyncio.timeout(WAIT_S):
+            await taken.wait()
+    assert not ended
+
+
+async def test_a_person_is_told_why_the_process_ends(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.02)
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(shared.service.os, "_exit", lambda code: ended.done() or ended.set_result(code))
+    told: list[str] = []
+
+    async def refuses(_: asyncio.Event) -> None:
+        raise Conflict("made-up", "Another wrote here.")
+
+    async def nothing() -> int:
+        return 0
+
+    service = a_service(assessor, tmp_path, loops=(Loop("assessor.loop", refuses, nothing),))
+    async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
+        house.farewell = told.append
+        assert await ended == shared.service.EXIT_REFUSED
+    assert told[0] == "assessor.loop: Another wrote here."
 
 
 async def test_what_is_broken_for_good_ends_the_process(

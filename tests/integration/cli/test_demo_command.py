@@ -7,6 +7,8 @@ import email.policy
 import json
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,17 @@ from typing import Any
 import pytest
 
 from shared.proofs import bitstring
-from tests.integration.cli.conftest import COHORT, Cohort, Program, all_at_once, microcred, running
+from shared.service import EXIT_STUCK
+from tests.integration.cli.conftest import (
+    COHORT,
+    COMMAND_WAIT_S,
+    Cohort,
+    Program,
+    all_at_once,
+    environment,
+    microcred,
+    running,
+)
 
 KEYS = [
     "submitted",
@@ -193,6 +205,36 @@ def test_a_cohort_that_another_program_wrote_is_refused_with_what_to_do(tmp_path
         assert refused.returncode == 1
         assert told in refused.stderr
         assert "Traceback" not in refused.stderr + refused.stdout
+
+
+STANDS_STILL = """
+import asyncio
+from services.cli import main
+from services.issuer.handlers.sign import Sign
+from shared.bus.consumer import Consumer
+
+async def hang(self, batch):
+    await asyncio.Event().wait()
+
+Sign.prepare = hang
+Consumer.stuck = lambda self: self.name == "issuer.sign"
+main()
+"""
+
+
+def test_a_lane_that_stands_still_ends_it_with_a_sentence(cohort: Cohort) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STANDS_STILL, "demo", "--cohort", str(cohort.path)],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_WAIT_S,
+        env=environment(),
+        check=False,
+    )
+    assert ended.returncode == EXIT_STUCK
+    assert "Cannot go on, and ends here. issuer.sign: It has work and did not get on" in ended.stderr
+    assert "a demo begins anew" in ended.stderr
+    assert '{"' not in ended.stderr, "a sentence, and not a line of JSON"
 
 
 @contextmanager

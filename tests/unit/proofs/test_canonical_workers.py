@@ -17,6 +17,7 @@ from typing import Any, Final
 import psutil
 import pytest
 
+from shared import progress
 from shared.errors import Invalid, Unavailable
 from shared.proofs import worker_link
 from shared.proofs.strictjson import JsonObject
@@ -245,6 +246,22 @@ async def test_callers_take_turns(badge: JsonObject, options: JsonObject) -> Non
 
         await asyncio.gather(ask("a batch", 6 * CHUNK_DOCUMENTS_MAX), ask("one", 1))
         assert finished == ["one", "a batch"]
+
+
+async def test_each_answer_is_progress_of_whoever_asked_and_of_nobody_else(
+    workers: CanonicalWorkers, badge: JsonObject, options: JsonObject
+) -> None:
+    heard = {"first": 0, "second": 0}
+
+    async def ask(name: str, documents: int) -> None:
+        def hear() -> None:
+            heard[name] += 1
+
+        with progress.told_to(hear):
+            await workers.hash_data(RDFC, [(badge, options)] * documents)
+
+    await asyncio.gather(ask("first", 5), ask("second", 3))
+    assert heard == {"first": 5, "second": 3}
 
 
 async def test_a_caller_who_goes_away_leaves_no_place_taken(badge: JsonObject, options: JsonObject) -> None:
