@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import shutil
 from collections.abc import AsyncIterator
 
@@ -58,6 +59,8 @@ async def test_a_broker_that_lost_everything_is_filled_from_the_databases(site: 
     assert len({each.headers["webhook-id"] for each in site.partner.deliveries}) > webhooks
     told = [each.headers["webhook-id"] for each in site.partner.deliveries]
     assert len(told) == len(set(told)), "a partner was told twice"
+    written = [email.message_from_bytes(each.content)["Message-ID"] for each in site.mailbox.messages]
+    assert len(written) == len(set(written)), "a learner was written to twice"
 
 
 async def test_the_verifier_is_rebuilt_from_the_beginning_of_the_topics(site: Site) -> None:
