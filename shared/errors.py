@@ -10,7 +10,8 @@
     │   ├── Unauthenticated no key, or a key that is not good                 401
     │   ├── Forbidden       a good key without the scope                      403
     │   ├── Oversized       more than a named limit allows                    413
-    │   └── UnreadMedia     a body of a media type that is not read here      415
+    │   ├── UnreadMedia     a body of a media type that is not read here      415
+    │   └── Unacceptable    a form was asked for that there is not            406
     ├── StaleStream         somebody appended first: load again and decide again
     └── Unavailable         not the request's fault: the same request later   503
         ├── NotYet          what it needs is on its way, as it should be      503
@@ -75,6 +76,10 @@ class Oversized(Rejected):
 
 class UnreadMedia(Rejected):
     """A body of a media type that is not read here; `message` says what to send."""
+
+
+class Unacceptable(Rejected):
+    """Nothing but a form was asked for in which the thing was not made; `message` says what to ask for."""
 
 
 class StaleStream(MicrocredError):

@@ -42,6 +42,7 @@ STATUS: tuple[tuple[type[errors.MicrocredError], int], ...] = (
     (errors.Forbidden, 403),
     (errors.Oversized, 413),
     (errors.UnreadMedia, 415),
+    (errors.Unacceptable, 406),
     (errors.TooMany, 429),
     (errors.Unavailable, 503),
     (errors.StaleStream, 503),

@@ -1,11 +1,13 @@
 """Signing keys behind one seam: whoever signs holds a Signer and never a private key.
 
-A Signer has a public key and signs messages with Ed25519 (RFC 8032 §5.1.6, the pure variant), which is
-deterministic: a second signature over the same bytes is byte-identical, so a repeated batch repairs rather
-than differs. It does not know its own key id; what a key is called is the issuer's published fact.
+A Signer has a public key and signs messages with the one algorithm of its kind: Ed25519 pure (RFC 8032
+§5.1.6), ECDSA over P-256 with SHA-256, RSASSA-PKCS1-v1_5 with SHA-256. In memory all three are deterministic
+(ECDSA by RFC 6979): a second signature over the same bytes is byte-identical, so a repeated batch repairs
+rather than differs. A Signer does not know its own key id; what a key is called is the issuer's published
+fact.
 
 A hardware module is one more class with these two members (shared/tokens.py). The three here keep the
-private key in memory: EphemeralSigner makes it at start and forgets it at exit, EnvelopeSigner opens a seed
+private key in memory: EphemeralSigner makes it at start and forgets it at exit, EnvelopeSigner opens one
 that is stored encrypted under the master key, OperatorSigner stretches it out of that key. Refused: pickling
 and copying, so that no private key ever travels to a worker process, and an envelope that was made for
 another key id.
@@ -13,83 +15,100 @@ another key id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import Final, NoReturn, Protocol
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
 
 from shared.errors import Invalid
+from shared.key_kinds import KeyKind
+from shared.proofs.public_keys import P256_COORDINATE_BYTES, PublicKey
 from shared.sealing import MasterKey, unwrap, wrap
 
 SEED_BYTES: Final = 32
+RSA_BITS: Final = 3_072
+"""As strong as the other kinds (NIST SP 800-57, 128 bits): what is signed today is believed for decades."""
+RSA_EXPONENT: Final = 65_537
+
+PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Signer(Protocol):
     """What can sign: the seam behind which a file, a hardware module or a key service stands."""
 
     @property
-    def public_key(self) -> bytes:
-        """The raw 32-byte Ed25519 public key."""
+    def public_key(self) -> PublicKey:
+        """The public key, and with it the kind of the signatures."""
         ...
 
     def sign(self, messages: Sequence[bytes]) -> list[bytes]:
-        """Sign each message; the 64-byte signatures stand in the order of the messages."""
+        """Sign each message; the signatures stand in the order of the messages."""
         ...
 
 
 class _InMemorySigner:
-    """An Ed25519 key parsed once. It signs; it never gives its seed away, not even to pickle."""
+    """A key parsed once. It signs; it never gives its private half away, not even to pickle."""
 
-    __slots__ = ("_private_key", "_public_key")
+    __slots__ = ("_public_key", "_sign")
 
-    def __init__(self, private_key: Ed25519PrivateKey) -> None:
-        self._private_key = private_key
-        self._public_key = private_key.public_key().public_bytes_raw()
+    def __init__(self, private_key: PrivateKey) -> None:
+        self._public_key, self._sign = _halves(private_key)
 
     @property
-    def public_key(self) -> bytes:
-        """The raw 32-byte Ed25519 public key."""
+    def public_key(self) -> PublicKey:
+        """The public key, and with it the kind of the signatures."""
         return self._public_key
 
     def sign(self, messages: Sequence[bytes]) -> list[bytes]:
-        """Sign each message (Ed25519, pure); the 64-byte signatures stand in the order of the messages."""
-        sign = self._private_key.sign
-        return [sign(message) for message in messages]
+        """Sign each message; the signatures stand in the order of the messages."""
+        return [self._sign(message) for message in messages]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(public_key={self._public_key.hex()})"
+        return f"{type(self).__name__}({self._public_key.kind}, public_key={self._public_key.data.hex()})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a signer is never pickled or copied: its private key stays in this process")
 
 
 class EphemeralSigner(_InMemorySigner):
-    """A key made at start and known to nobody afterwards: for linting throw-aways and for tests."""
+    """A key made at start and known to nobody afterwards: for throw-aways and for tests."""
 
     __slots__ = ()
 
-    def __init__(self) -> None:
-        super().__init__(Ed25519PrivateKey.generate())
+    def __init__(self, kind: KeyKind = KeyKind.ED25519) -> None:
+        super().__init__(_loaded(make_private_key(kind)))
 
 
 class EnvelopeSigner(_InMemorySigner):
-    """A key whose seed is stored as an envelope that only the master key opens."""
+    """A key that is stored as an envelope which only the master key opens."""
 
     __slots__ = ()
 
     @classmethod
     def open(cls, master_key: MasterKey, envelope: bytes, key_id: str) -> EnvelopeSigner:
-        """Open the envelope that `seal_seed` made for `key_id`.
+        """Open the envelope that `seal_private_key` made for `key_id`.
 
         Raises Invalid("signing-key-unreadable") for another master key, another key id or a changed byte.
         """
         try:
-            seed = unwrap(master_key.derive("signing-key"), envelope, ("signing-key", key_id))
+            private_key = unwrap(master_key.derive("signing-key"), envelope, ("signing-key", key_id))
         except Invalid as cause:
             raise Invalid(
                 "signing-key-unreadable", "the signing key does not open with this master key"
             ) from cause
-        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+        return cls(_loaded(private_key))
 
 
 class OperatorSigner(_InMemorySigner):
@@ -106,11 +125,70 @@ class OperatorSigner(_InMemorySigner):
         return cls(Ed25519PrivateKey.from_private_bytes(master_key.derive("operator-signing")))
 
 
-def seal_seed(master_key: MasterKey, seed: bytes, key_id: str) -> bytes:
-    """Encrypt a 32-byte Ed25519 seed (RFC 8032 §5.1.5) for storage, bound to `key_id`.
+def make_private_key(kind: KeyKind) -> bytes:
+    """A new private key: the seed of Ed25519 (RFC 8032 §5.1.5), for the other kinds PKCS #8 in DER."""
+    if kind is KeyKind.ED25519:
+        return os.urandom(SEED_BYTES)
+    made: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    if kind is KeyKind.P256:
+        made = ec.generate_private_key(ec.SECP256R1())
+    else:
+        made = rsa.generate_private_key(RSA_EXPONENT, RSA_BITS)
+    return made.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
-    Raises Invalid("signing-key-length") for a seed of another length.
+
+def public_key_of(private_key: bytes) -> PublicKey:
+    """The public half of what `make_private_key` made. Raises Invalid("signing-key-malformed")."""
+    return _halves(_loaded(private_key))[0]
+
+
+def seal_private_key(master_key: MasterKey, private_key: bytes, key_id: str) -> bytes:
+    """Encrypt what `make_private_key` made for storage, bound to `key_id`.
+
+    Raises Invalid("signing-key-malformed") for what is no such key.
     """
-    if len(seed) != SEED_BYTES:
-        raise Invalid("signing-key-length", "an Ed25519 seed is exactly 32 bytes")
-    return wrap(master_key.derive("signing-key"), seed, ("signing-key", key_id))
+    _loaded(private_key)
+    return wrap(master_key.derive("signing-key"), private_key, ("signing-key", key_id))
+
+
+def _loaded(private_key: bytes) -> PrivateKey:
+    if len(private_key) == SEED_BYTES:  # no other kind has as few
+        return Ed25519PrivateKey.from_private_bytes(private_key)
+    try:
+        key = load_der_private_key(private_key, None)
+    except (ValueError, UnsupportedAlgorithm) as cause:
+        raise _malformed() from cause
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    raise _malformed()
+
+
+def _malformed() -> Invalid:
+    return Invalid("signing-key-malformed", "it is no private key of Ed25519, P-256 or RSA as they are kept")
+
+
+def _halves(key: PrivateKey) -> tuple[PublicKey, Callable[[bytes], bytes]]:
+    """The public key, and what signs one message."""
+    if isinstance(key, Ed25519PrivateKey):
+        return PublicKey.ed25519(key.public_key().public_bytes_raw()), key.sign
+    if isinstance(key, rsa.RSAPrivateKey):
+        numbers = key.public_key().public_numbers()
+        signing = key
+        return (
+            PublicKey.rsa(numbers.n, numbers.e),
+            lambda message: signing.sign(message, padding.PKCS1v15(), SHA256()),
+        )
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    return PublicKey.p256(point), _ecdsa(key)
+
+
+def _ecdsa(key: ec.EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:
+    algorithm = ec.ECDSA(SHA256(), deterministic_signing=True)
+
+    def sign(message: bytes) -> bytes:
+        r, s = decode_dss_signature(key.sign(message, algorithm))
+        return r.to_bytes(P256_COORDINATE_BYTES, "big") + s.to_bytes(P256_COORDINATE_BYTES, "big")
+
+    return sign

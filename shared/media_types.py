@@ -12,8 +12,17 @@ def preferred(accept: str | None, offered: Sequence[str]) -> str:
 
     A document in a type that was not asked for is more use than a refusal.
     """
-    wanted = [_range(part) for part in (accept or "*/*").split(",")[:RANGES_MAX]]
+    wanted = _ranges(accept)
     return max(offered, key=lambda each: _quality(each, wanted))
+
+
+def accepted(accept: str | None, media_type: str) -> bool:
+    """Whether the header covers `media_type`."""
+    return _quality(media_type, _ranges(accept)) > 0
+
+
+def _ranges(accept: str | None) -> list[tuple[str, float]]:
+    return [_range(part) for part in (accept or "*/*").split(",")[:RANGES_MAX]]
 
 
 def _range(part: str) -> tuple[str, float]:

@@ -25,6 +25,7 @@ REASONS: Mapping[str, str] = {
     "401": "No API key, or one that is unknown, expired or revoked.",
     "403": "The API key lacks the scope.",
     "404": "There is no such thing for this caller.",
+    "406": "It was not made in the form that was asked for.",
     "409": "It contradicts what is recorded.",
     "410": "It was there and was forgotten.",
     "413": "The body is larger than is taken.",

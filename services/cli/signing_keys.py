@@ -20,6 +20,7 @@ from services.issuer.handlers.rotation import (
 from services.issuer.key_rules import PublishedKey
 from services.issuer.settings import IssuerSettings
 from shared import clock
+from shared.key_kinds import KeyKind
 
 app = typer.Typer(
     help="Signing keys: what an issuer's credentials and status lists are signed with. A new key is published"
@@ -47,18 +48,22 @@ def show_all(slug: Slug, data: Folder = None) -> None:
     """
     keys, custody = run(_list(slug, data))
     now = clock.now()
-    signing = key_rules.signing_key(keys, now)
-    rows = table("key", "kept in", "published", "signs from", "state")
+    signing = [key_rules.signing_key(keys, now, kind) for kind in KeyKind]
+    rows = table("key", "kind", "kept in", "published", "signs from", "state")
     for key in keys:
-        state = "signs now" if key is signing else _state(key, now)
+        state = "signs now" if key in signing else _state(key, now)
         moments = _told(key.published_at), _told(key.valid_from)
-        rows.add_row(key.public_key_multibase, custody.get(key.key_id, "nowhere"), *moments, state)
+        rows.add_row(key.name, key.kind, custody.get(key.key_id, "nowhere"), *moments, state)
     console().print(rows)
 
 
 @app.command("rotate")
 def rotate(
     slug: Slug,
+    kind: Annotated[
+        KeyKind,
+        typer.Option(help="Ed25519, P-256 (for ecdsa-rdfc-2019 and ES256) or RSA (for RS256)."),
+    ] = KeyKind.ED25519,
     at_once: Annotated[
         bool,
         typer.Option(
@@ -69,14 +74,14 @@ def rotate(
     ] = False,
     data: Folder = None,
 ) -> None:
-    """Make a new key and publish it in did.json. It takes over by itself when its time has come.
+    """Make a new key of a kind and publish it in did.json. It takes over by itself when its time has come.
 
     Nothing need be restarted. The old key stays published: retire it when the new one signs. Like 'microcred
     issuers create' this makes a private key, so it needs SIGNING_DATABASE_URL.
     """
-    key = run(_rotate(slug, at_once, data))
+    key = run(_rotate(slug, kind, at_once, data))
     console().print(
-        f"Published {key.public_key_multibase} of {slug}. It signs from {_told(key.valid_from)} on.",
+        f"Published {key.name} of {slug}. It signs from {_told(key.valid_from)} on.",
         soft_wrap=True,
     )
 
@@ -84,7 +89,7 @@ def rotate(
 @app.command("retire")
 def retire(
     slug: Slug,
-    key: Annotated[str, typer.Argument(help="The key, z6Mk…, as 'list' shows it.")],
+    key: Annotated[str, typer.Argument(help="The key, such as z6Mk…, as 'list' shows it.")],
     reason: Annotated[
         Reason,
         typer.Option(
@@ -134,10 +139,10 @@ async def _list(slug: str, data: Path | None) -> tuple[tuple[PublishedKey, ...],
     return keys, await custody_of_keys(settings, slug, keys)
 
 
-async def _rotate(slug: str, at_once: bool, data: Path | None) -> PublishedKey:
+async def _rotate(slug: str, kind: KeyKind, at_once: bool, data: Path | None) -> PublishedKey:
     settings = service_settings("issuer", IssuerSettings, data)
     async with database_of("issuer", data) as database:
-        return await rotate_signing_key(database, settings, slug, at_once=at_once)
+        return await rotate_signing_key(database, settings, slug, kind, at_once=at_once)
 
 
 async def _retire(

@@ -19,8 +19,10 @@ from shared.contracts.credentials import (
     CredentialRevoked,
     CredentialSigned,
     MadeProof,
+    MadeToken,
     PinnedContext,
     PlannedProof,
+    PlannedToken,
     RevocationReason,
     StatusEntry,
 )
@@ -90,6 +92,7 @@ class Making:
     renderer: int
     contexts: tuple[PinnedContext, ...]
     proofs: tuple[PlannedProof, ...]
+    tokens: tuple[PlannedToken, ...] = ()
 
 
 def decide_issue(
@@ -115,6 +118,7 @@ def decide_issue(
             renderer=making.renderer,
             contexts=making.contexts,
             proofs=making.proofs,
+            tokens=making.tokens,
             key_id=making.key_id,
             status=status,
             created=at,
@@ -129,9 +133,10 @@ def decide_issue(
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What was made for an intent: the proofs, the digest of the signed bytes, whom to tell."""
+    """What was made for an intent: proofs and tokens, the digest of the signed bytes, whom to tell."""
 
     proofs: tuple[MadeProof, ...]
+    tokens: tuple[MadeToken, ...]
     document_sha256: str
     achievement_name: str
     issuer_name: str
@@ -153,6 +158,7 @@ def decide_sign(state: Credential, signing: Signing, at: datetime) -> list[Crede
             issuer_name=signing.issuer_name,
             key_id=issued.key_id,
             proofs=signing.proofs,
+            tokens=signing.tokens,
             document_sha256=signing.document_sha256,
             signed_at=at,
             contact=signing.contact,

@@ -59,12 +59,16 @@ WHERE holding.issuer_id = successor.issuer_id AND holding.learner_id = successor
   AND holding.achievement_id = successor.achievement_id AND holding.credential_id = successor.credential_id
 """
 LISTS = """
-INSERT INTO status_list AS kept (issuer_id, list_id, version, bits, published_at, valid_until, key_id)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],
-                     $7::text[])
+INSERT INTO status_list AS kept
+  (issuer_id, list_id, version, bits, published_at, valid_until, key_id, more_key_ids)
+SELECT issuer_id, list_id, version, bits, published_at, valid_until, key_id,
+       string_to_array(more_key_ids, ' ')
+FROM unnest($1::text[], $2::uuid[], $3::int[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],
+            $7::text[], $8::text[])
+  AS new (issuer_id, list_id, version, bits, published_at, valid_until, key_id, more_key_ids)
 ON CONFLICT (issuer_id, list_id) DO UPDATE
 SET version = excluded.version, bits = excluded.bits, published_at = excluded.published_at,
-    valid_until = excluded.valid_until, key_id = excluded.key_id
+    valid_until = excluded.valid_until, key_id = excluded.key_id, more_key_ids = excluded.more_key_ids
 WHERE kept.version < excluded.version
 """
 ACHIEVEMENTS = """
@@ -106,15 +110,19 @@ async def project(connection: Connection, events: Sequence[Recorded]) -> None:
     await project_posted(connection, events)
 
 
-def shown_by(published: StatusListPublished) -> tuple[bytes, str]:
-    """The bits that a published list shows, as its `encodedList` has them, and the id of the key it bears."""
+def shown_by(published: StatusListPublished) -> tuple[bytes, list[str]]:
+    """The bits that a published list shows, as its `encodedList` has them, and the keys of its proofs."""
     document = strictjson.loads(published.credential.encode())
     if isinstance(document, dict) and isinstance(subject := document.get("credentialSubject"), dict):
         bits = bitstring.decode(str(subject.get("encodedList"))).data
         proofs = document.get("proof")
-        first = proofs[0] if isinstance(proofs, list) and proofs else None
-        if isinstance(first, dict):
-            return bits, str(first.get("verificationMethod"))
+        keys = [
+            str(proof.get("verificationMethod"))
+            for proof in (proofs if isinstance(proofs, list) else [])
+            if isinstance(proof, dict)
+        ]
+        if keys:
+            return bits, keys
     raise TypeError("a published status list is a credential with one subject and its proofs")
 
 
@@ -204,7 +212,8 @@ async def _lists(connection: Connection, rows: list[tuple[str, StatusListPublish
             [bits for bits, _ in shown],
             [event.published_at for event in newest.values()],
             [event.valid_until for event in newest.values()],
-            [key_id for _, key_id in shown],
+            [keys[0] for _, keys in shown],
+            [" ".join(keys[1:]) for _, keys in shown],
         )
 
 

@@ -18,6 +18,7 @@ from fastapi import APIRouter
 from services.issuer import api
 from services.issuer.api import vcalm
 from services.issuer.documents.addresses import Addresses
+from services.issuer.forms import Forms
 from services.issuer.handlers import forget, issue, sign, sign_posted, status_lists
 from services.issuer.handlers.achievements import Achievements
 from services.issuer.handlers.forget import Forget
@@ -27,8 +28,9 @@ from services.issuer.handlers.pages import Pages
 from services.issuer.handlers.posted import IssuePosted
 from services.issuer.handlers.posted_keys import PostedKeys
 from services.issuer.handlers.posted_life import ForgetPosted, UpdateStatus
-from services.issuer.handlers.proving import Prover, refuse_unusable_suites
+from services.issuer.handlers.proving import Prover, forms_of
 from services.issuer.handlers.public_address import unchanged_public_url
+from services.issuer.handlers.publishing_keys import KeyMaking, no_missing_keys
 from services.issuer.handlers.rendering import Rendering
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.sign import Sign
@@ -61,6 +63,7 @@ class _Ground:
     """What both halves stand on."""
 
     settings: IssuerSettings
+    forms: Forms
     suites: Mapping[str, Suite]
     master_key: MasterKey
     database: Database
@@ -88,9 +91,9 @@ async def build(
     """Open the databases and put the issuer, or the half that the settings name, together.
 
     `suites` are the proof suites that settings.cryptosuites may name; `signing_keys` finds the private keys.
-    Raises Invalid for a suite or a master key file that cannot be used, and Unavailable.
+    Raises Invalid for forms or a master key file that cannot be used, and Unavailable.
     """
-    refuse_unusable_suites(settings.cryptosuites, suites)
+    forms = forms_of(settings, suites)
     master_key = MasterKey.from_file(settings.master_key_file)
     connections_max = settings.database_connections_max
     database = await Database.open(settings.database_url.get_secret_value(), NAME, connections_max)
@@ -101,7 +104,9 @@ async def build(
     rendering = Rendering(addresses, learner_keys)
     # Every suite and not only the chosen: an intent is signed as it was planned, whatever is set by then.
     workers = CanonicalWorkers(settings.canonical_processes, suites=suites)
-    ground = _Ground(settings, suites, master_key, database, addresses, learner_keys, rendering, workers)
+    ground = _Ground(
+        settings, forms, suites, master_key, database, addresses, learner_keys, rendering, workers
+    )
     halves: list[_Half] = []
     private, public = APIRouter(), APIRouter()
     if settings.only != "signer":
@@ -134,7 +139,7 @@ async def build(
 def _routes(ground: _Ground) -> tuple[APIRouter, APIRouter]:
     """The desk's commands, and the documents at signed addresses."""
     settings, database, addresses = ground.settings, ground.database, ground.addresses
-    achievements = Achievements(database, addresses, ground.workers.hash_data, settings.cryptosuites)
+    achievements = Achievements(database, addresses, ground.workers.hash_data, ground.forms)
     guard = Guard(Access(database), RateLimit(settings.requests_per_second_max, settings.requests_burst_max))
     secrets, revoke = TenantSecrets(ground.master_key), Revoke(database)
     posted_keys = PostedKeys(ground.master_key)
@@ -144,7 +149,7 @@ def _routes(ground: _Ground) -> tuple[APIRouter, APIRouter]:
         secrets,
         posted_keys,
         ground.workers.hash_data,
-        cryptosuites=settings.cryptosuites,
+        forms=ground.forms,
         wait_s=settings.issue_wait_s,
     )
     private = APIRouter()
@@ -162,7 +167,7 @@ def _routes(ground: _Ground) -> tuple[APIRouter, APIRouter]:
 
 def _desk(ground: _Ground) -> _Half:
     secrets = TenantSecrets(ground.master_key)
-    issuing = Issue(ground.database, ground.learner_keys, secrets, ground.settings.cryptosuites)
+    issuing = Issue(ground.database, ground.learner_keys, secrets, ground.forms)
     return _Half(
         subscriptions=(
             Subscription(issue.LANE, (AssessmentPassed,), issuing.handle, issuing.prepare),
@@ -174,16 +179,14 @@ def _desk(ground: _Ground) -> _Half:
 async def _signer(ground: _Ground, signing_keys: SigningKeys | None) -> _Half:
     settings, database = ground.settings, ground.database
     key_database = await open_keys(settings)
-    keys = (
-        signing_keys
-        if signing_keys is not None
-        else SigningKeys(key_database, ground.master_key, token_of(settings))
-    )
+    token = token_of(settings)
+    keys = signing_keys if signing_keys is not None else SigningKeys(key_database, ground.master_key, token)
+    making = KeyMaking(key_database, ground.master_key, token, settings.public_url, settings.key_overlap)
     prover = Prover(ground.suites, ground.workers.hash_data)
     signing = Sign(database, ground.learner_keys, ground.rendering, keys, prover)
     signing_posted = SignPosted(database, PostedKeys(ground.master_key), keys, prover)
     terms = ListTerms(
-        ground.addresses, settings.cryptosuites, settings.status_list_validity, settings.status_list_ttl_ms
+        ground.addresses, ground.forms, settings.status_list_validity, settings.status_list_ttl_ms
     )
     lists = StatusLists(terms, prover, keys)
     opening = OpenLists(database, lists, TenantSecrets(ground.master_key))
@@ -215,5 +218,9 @@ async def _signer(ground: _Ground, signing_keys: SigningKeys | None) -> _Half:
             Loop("issuer.open_lists", opening.run, opening.pending),
             Loop("issuer.refresh_lists", refreshing.run, refreshing.pending),
         ),
-        resources=(key_database, migrated_keys(key_database)),
+        resources=(
+            key_database,
+            migrated_keys(key_database),
+            no_missing_keys(making, database, ground.forms.kinds),
+        ),
     )

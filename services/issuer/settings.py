@@ -10,6 +10,8 @@ from pydantic import AliasChoices, Field, SecretStr, model_validator
 
 from shared.settings import KeyHolderSettings
 
+TokenChoice = Literal["vc+jwt/EdDSA", "vc+jwt/ES256", "ob-jwt/ES256", "ob-jwt/RS256"]
+
 KEY_OVERLAP_S_MIN = 86_400
 """A day: for that long others may keep a DID document."""
 
@@ -49,8 +51,19 @@ class IssuerSettings(KeyHolderSettings):
         default=("eddsa-rdfc-2022",),
         min_length=1,
         max_length=4,
-        description="How credentials and status lists are proved, one proof each:"
-        " `eddsa-rdfc-2022` (which Open Badges certification demands), `eddsa-jcs-2022`, or both.",
+        description="How credentials and status lists are proved, one embedded proof each: `eddsa-rdfc-2022`"
+        " (which Open Badges certification demands), `eddsa-jcs-2022` and `ecdsa-rdfc-2019` (P-256), or"
+        " several. Every key and every proof has to hold wherever it is checked: choose the fewest that your"
+        " verifiers need.",
+    )
+    tokens: tuple[TokenChoice, ...] = Field(
+        default=(),
+        max_length=2,
+        description="Tokens in which new credentials can be fetched at their addresses too, one of each form:"
+        " `vc+jwt/EdDSA` or `vc+jwt/ES256` for wallets and verifiers of VC-JOSE-COSE, `ob-jwt/ES256` or"
+        " `ob-jwt/RS256` for platforms that read Open Badges 3.0 as JWT. ES256 and RS256 are signed with keys"
+        " of their own, which the signer makes and publishes when it starts; a form begins when its key may"
+        " sign (`KEY_OVERLAP_S`). docs/how-to/sign-in-other-forms.md has the whole course.",
     )
     canonical_processes: int = Field(
         default=2, ge=1, le=64, description="Worker processes that canonicalise what is to be signed."

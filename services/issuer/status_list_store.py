@@ -42,11 +42,14 @@ async def lock_lists(connection: Connection, keys: Iterable[ListKey]) -> list[Li
     return [_list(row) for row in rows]
 
 
-COMPROMISED = "SELECT issuer_id, key_id FROM issuer_key WHERE retired_as = 'compromised'"
-DUE = f"valid_until < $1 OR (issuer_id, key_id) IN ({COMPROMISED})"
-COUNT_DUE = f"SELECT count(*) FROM status_list WHERE {DUE}"  # noqa: S608
+COMPROMISED = (
+    "SELECT FROM issuer_key k WHERE k.retired_as = 'compromised' AND k.issuer_id = l.issuer_id"
+    " AND k.key_id = ANY(l.key_id || l.more_key_ids)"
+)
+DUE = f"l.valid_until < $1 OR EXISTS ({COMPROMISED})"
+COUNT_DUE = f"SELECT count(*) FROM status_list l WHERE {DUE}"  # noqa: S608
 LOCK_DUE = (
-    f"SELECT issuer_id, list_id, version, bits FROM status_list WHERE {DUE}"  # noqa: S608
+    f"SELECT issuer_id, list_id, version, bits FROM status_list l WHERE {DUE}"  # noqa: S608
     " ORDER BY 1, 2 LIMIT $2 FOR UPDATE"
 )
 

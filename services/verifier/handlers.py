@@ -69,7 +69,7 @@ class Kept:
         return [
             Method(
                 row.key_id,
-                multikey.decode_public_key(row.public_key_multibase),
+                multikey.key_of_text(row.public_key_multibase),
                 KeyFacts(
                     row.did,
                     valid_from=row.valid_from,

@@ -1,13 +1,14 @@
 """credential.issued, .signed and .revoked: a credential's life.
 
 `credential.issued` is the intent, stored before a private key is touched: it pins everything that decides the
-signed bytes (versions, context digests, key, proof ids, times, status entry, sealed holes), so that signing
-again after a crash gives the same bytes. Documents themselves are never stored: they are rendered from the
-pinned versions and the holes, and `document_sha256` shows any drift.
+signed bytes (versions, context digests, keys, proof ids, tokens, times, status entry, sealed holes), so that
+signing again after a crash gives the same bytes. Documents themselves are never stored: they are rendered
+from the pinned versions and the holes, and `document_sha256` shows any drift.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -23,11 +24,16 @@ class PinnedContext(Value):
     sha256: str
 
 
+TokenForm = Literal["vc+jwt", "ob-jwt"]
+"""A token of a credential: by VC-JOSE-COSE, or as Open Badges 3.0 has it."""
+
+
 class PlannedProof(Value):
-    """A proof that will be made: its id (`urn:uuid:…`) and its cryptosuite."""
+    """A proof that will be made: its id (`urn:uuid:…`), its cryptosuite, and its key if not the intent's."""
 
     id: str
     cryptosuite: str
+    key_id: str | None = None
 
 
 class MadeProof(Value):
@@ -36,6 +42,22 @@ class MadeProof(Value):
     id: str
     cryptosuite: str
     proof_value: str
+
+
+class PlannedToken(Value):
+    """A token of the same credential that will be made, and its key if not the intent's."""
+
+    form: TokenForm
+    key_id: str | None = None
+
+
+class MadeToken(Value):
+    """A token that was made: its signature (base64url), and the SHA-256 (hex) of the whole."""
+
+    form: TokenForm
+    key_id: str
+    signature: str
+    sha256: str
 
 
 class StatusEntry(Value):
@@ -69,6 +91,7 @@ class CredentialIssued(_Credential):
     renderer: int = Field(ge=1)
     contexts: tuple[PinnedContext, ...]
     proofs: tuple[PlannedProof, ...] = Field(min_length=1)
+    tokens: tuple[PlannedToken, ...] = Field(default=(), exclude_if=operator.not_)
     key_id: str
     status: StatusEntry
     created: Instant
@@ -78,9 +101,15 @@ class CredentialIssued(_Credential):
     supersedes: Uuid | None = None
     sealed: str
 
+    @property
+    def key_ids(self) -> set[str]:
+        """Every key that its proofs and tokens need: `key_id`, but where one names another."""
+        named = [proof.key_id for proof in self.proofs] + [token.key_id for token in self.tokens]
+        return {key_id or self.key_id for key_id in named}
+
 
 class CredentialSigned(_Credential):
-    """The credential exists: its proofs, and the SHA-256 (hex) of the signed document's JSON bytes.
+    """The credential exists: its proofs and tokens, and the SHA-256 (hex) of the signed document's bytes.
 
     `contact` is the learner's name and e-mail, sealed for this stream: what the announcement needs.
     """
@@ -94,6 +123,7 @@ class CredentialSigned(_Credential):
     issuer_name: str
     key_id: str
     proofs: tuple[MadeProof, ...] = Field(min_length=1)
+    tokens: tuple[MadeToken, ...] = Field(default=(), exclude_if=operator.not_)
     document_sha256: str
     signed_at: Instant
     contact: str

@@ -45,8 +45,10 @@ class IssuerPublished(Event):
 class IssuerKeyPublished(Event):
     """A public key that signs for the tenant: `key_id` is the full DID URL of its verification method.
 
-    It is listed from `published_at` on, and signs nothing before `valid_from`: whoever keeps a copy of the
-    DID document has the key in it by then. Without `published_at` both are one moment.
+    `public_key_multibase` is a Multikey, or for RSA, which has none, its multicodec (rsa-pub) in multibase;
+    its letters tell the kind. It is listed from `published_at` on, and signs nothing before `valid_from`:
+    whoever keeps a copy of the DID document has the key in it by then. Without `published_at` both are one
+    moment.
     """
 
     TYPE: ClassVar[str] = "issuer.key-published.v1"
@@ -61,7 +63,7 @@ class IssuerKeyPublished(Event):
 
     @property
     def aggregate_id(self) -> str:
-        return self.public_key_multibase
+        return self.key_id.partition("#")[2]
 
 
 class IssuerKeyRetired(Event):
@@ -85,7 +87,7 @@ class IssuerKeyRetired(Event):
 
     @property
     def aggregate_id(self) -> str:
-        return self.public_key_multibase
+        return self.key_id.partition("#")[2]
 
 
 class ApiKeyCreated(Event):

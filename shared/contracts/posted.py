@@ -40,6 +40,11 @@ class PostedCredentialIssued(_PostedCredential):
     created: Instant
     sealed: str
 
+    @property
+    def key_ids(self) -> set[str]:
+        """Every key that its proofs need: `key_id`, but where one names another."""
+        return {proof.key_id or self.key_id for proof in self.proofs}
+
 
 class PostedCredentialSigned(_PostedCredential):
     """It exists. `sealed` holds its proofs, and the SHA-256 (hex) of the signed document's JSON bytes."""

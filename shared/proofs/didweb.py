@@ -17,8 +17,8 @@ from types import MappingProxyType
 from urllib.parse import quote, unquote, urlsplit
 
 from shared.errors import Invalid
-from shared.proofs import multikey
-from shared.proofs.public_keys import PublicKey
+from shared.proofs import jwk, multikey
+from shared.proofs.public_keys import KeyKind, PublicKey
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 _PREFIX = "did:web:"
@@ -75,20 +75,29 @@ def document(
     Keys stay listed after they are retired: a credential signed with one must verify for ever. Not so what
     was compromised: `revoked` keys are told with their moment, a dateTimeStamp (Controlled Identifiers 1.0
     §2.2), and asserted with no more. `assertionMethod` is a list of full DID URLs, the only form that every
-    verifier reads.
+    verifier reads. RSA keys, which have no Multikey, are told as JSON Web Keys.
     """
     document_url(identifier)
-    methods = [multikey.verification_method(identifier, key) for key in public_keys]
+    methods = [_method(identifier, key) for key in public_keys]
     method_ids: list[JsonValue] = [method["id"] for method in methods]
-    methods += [
-        multikey.verification_method(identifier, key) | {"revoked": moment} for key, moment in revoked.items()
-    ]
+    methods += [_method(identifier, key) | {"revoked": moment} for key, moment in revoked.items()]
+    with_jwk = any("publicKeyJwk" in method for method in methods)
     return {
-        "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+        "@context": [
+            "https://www.w3.org/ns/did/v1",
+            "https://w3id.org/security/multikey/v1",
+            *(["https://w3id.org/security/jwk/v1"] if with_jwk else []),
+        ],
         "id": identifier,
         "verificationMethod": list[JsonValue](methods),
         "assertionMethod": method_ids,
     }
+
+
+def _method(identifier: str, public_key: PublicKey) -> JsonObject:
+    if public_key.kind is KeyKind.RSA:
+        return jwk.verification_method(identifier, public_key)
+    return multikey.verification_method(identifier, public_key)
 
 
 def _check_host(host: str) -> None:

@@ -7,11 +7,13 @@ another than its one spelling. Members that RFC 7517 does not know are passed ov
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from shared.errors import Invalid
-from shared.proofs import base64url
+from shared.proofs import base64url, jcs
 from shared.proofs.public_keys import KeyKind, PublicKey, malformed
 from shared.proofs.strictjson import JsonObject
 
@@ -59,6 +61,21 @@ def encode(public_key: PublicKey) -> JsonObject:
         raise malformed("it is not the encoding of an RSA key")
     numbers = key.public_numbers()
     return {"kty": "RSA", "n": _number_text(numbers.n), "e": _number_text(numbers.e)}
+
+
+def thumbprint(public_key: PublicKey) -> str:
+    """RFC 7638: the key's own name, 43 letters of base64url. `encode` has the members that are hashed."""
+    return base64url.encode(sha256(jcs.canonical_bytes(encode(public_key))).digest())
+
+
+def verification_method(controller: str, public_key: PublicKey) -> JsonObject:
+    """The JsonWebKey object of `public_key` in a DID document, named `<controller>#<thumbprint>`."""
+    return {
+        "id": f"{controller}#{thumbprint(public_key)}",
+        "type": "JsonWebKey",
+        "controller": controller,
+        "publicKeyJwk": encode(public_key),
+    }
 
 
 def _decode(value: JsonObject) -> PublicKey:

@@ -112,6 +112,8 @@ def signing_input(header: JsonObject, payload: JsonObject) -> bytes:
     """The bytes that are to be signed (RFC 7515 §5.1 step 8); `Invalid` for what is not strict JSON."""
     strictjson.check(payload)
     parts = (orjson.dumps(header), orjson.dumps(payload))
+    if len(parts[1]) > DOCUMENT_BYTES_MAX:
+        raise Invalid("json-too-large", f"The payload is larger than {DOCUMENT_BYTES_MAX} bytes.")
     return ".".join(map(base64url.encode, parts)).encode()
 
 

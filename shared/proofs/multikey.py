@@ -4,26 +4,36 @@ A public key is `z` (base58btc) over two bytes that name its kind and the bytes 
 Ed25519 key, `zDn…` one of P-256. Reading is strict, because a sloppy reader accepts two spellings of one key
 or one signature.
 
+RSA keys have a multicodec too, and no Multikey: a DID document shows them as a JWK. `key_text` is how this
+house writes down any key of its own, RSA among them, in one line.
+
 Refuses other kinds and lengths, letters outside the alphabet, and the keys that public_keys refuses.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import base58
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from shared.errors import Invalid
+from shared.key_kinds import kind_of
 from shared.proofs.public_keys import KeyKind, PublicKey, malformed
 from shared.proofs.strictjson import JsonObject
 
 _KINDS = {b"\xed\x01": KeyKind.ED25519, b"\x80\x24": KeyKind.P256}
 _PREFIXES = {kind: prefix for prefix, kind in _KINDS.items()}
 _PREFIX_BYTES = 2
+_RSA_PREFIX = b"\x85\x24"  # rsa-pub: the RSAPublicKey of PKCS #1, in DER
 _BASE58BTC = re.compile(r"z[1-9A-HJ-NP-Za-km-z]+")
 _BASE58_DIGITS = base58.BITCOIN_ALPHABET.decode("ascii")
 _BASE58_PAIRS = [high + low for high in _BASE58_DIGITS for low in _BASE58_DIGITS]
 _TEXT_CHARS_MAX = 128  # base58 decodes in the square of its length
+_KEY_TEXT_CHARS_MAX = 1_600  # RSA_BITS_MAX, with room; our own texts alone
+_TEXTS_CACHED_MAX = 1_024
 
 
 def encode_public_key(public_key: PublicKey) -> str:
@@ -44,6 +54,33 @@ def decode_public_key(text: str) -> PublicKey:
     if kind is None:
         raise malformed("it is neither an Ed25519 nor a P-256 Multikey")
     return PublicKey(kind, data[_PREFIX_BYTES:])
+
+
+def key_text(public_key: PublicKey) -> str:
+    """Any key in one line: the Multikey, or for RSA its multicodec in multibase, which is none."""
+    if public_key.kind is not KeyKind.RSA:
+        return encode_public_key(public_key)
+    key = load_der_public_key(public_key.data)
+    return encode_multibase(_RSA_PREFIX + key.public_bytes(Encoding.DER, PublicFormat.PKCS1))
+
+
+@lru_cache(_TEXTS_CACHED_MAX)
+def key_of_text(text: str) -> PublicKey:
+    """The key that `key_text` wrote; `Invalid` with code `key-malformed` or `key-weak` for anything else."""
+    if kind_of(text) is not KeyKind.RSA:
+        return decode_public_key(text)
+    if len(text) > _KEY_TEXT_CHARS_MAX or not _BASE58BTC.fullmatch(text):
+        raise malformed("it is not base58btc multibase text")
+    data = base58.b58decode(text[1:])
+    if not data.startswith(_RSA_PREFIX):
+        raise malformed("it is the text of no key")
+    try:
+        key = load_der_public_key(data.removeprefix(_RSA_PREFIX))
+    except ValueError as cause:
+        raise malformed("it is not the encoding of an RSA key") from cause
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise malformed("it is not the encoding of an RSA key")
+    return PublicKey.rsa(key.public_numbers().n, key.public_numbers().e)
 
 
 def encode_multibase(data: bytes) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -28,24 +27,20 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from shared.errors import Invalid
+from shared.key_kinds import KeyKind
 from shared.proofs import ed25519, roca
 
+__all__ = ["KeyKind", "PublicKey", "malformed"]
+
 P256_POINT_BYTES = 33
-P256_SIGNATURE_BYTES = 64
+P256_COORDINATE_BYTES = 32
+P256_SIGNATURE_BYTES = 2 * P256_COORDINATE_BYTES
 RSA_BITS_MIN = 2_048
 RSA_BITS_MAX = 8_192
 RSA_EXPONENT_MIN = 65_537
 RSA_EXPONENT_MAX = 2**32  # a huge exponent makes every verification slow
 RSA_KEY_BYTES_MAX = 1_200  # the encoding of RSA_BITS_MAX, with room
 _LOADED_KEYS_MAX = 1_024
-
-
-class KeyKind(StrEnum):
-    """What a key is, and with it the one algorithm that it is used with."""
-
-    ED25519 = "Ed25519"
-    P256 = "P-256"
-    RSA = "RSA"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from enum import StrEnum
 from math import floor
 
 from shared.errors import Invalid
-from shared.proofs import datetimes, jws
+from shared.proofs import datetimes, jwk, jws
 from shared.proofs.contexts import CREDENTIALS_V2
 from shared.proofs.jsonld_safety import is_absolute_iri
 from shared.proofs.jws import Token
@@ -99,11 +99,18 @@ def read(text: str) -> SecuredDocument:
     )
 
 
-def to_sign(document: JsonObject, form: Form, public_key: PublicKey, verification_method: str) -> bytes:
+def to_sign(
+    document: JsonObject,
+    form: Form,
+    public_key: PublicKey,
+    verification_method: str,
+    signed_at: datetime | None = None,
+) -> bytes:
     """The bytes to be signed for `document`; `jws.compact` makes the token of them and the signature.
 
-    `verification_method` is the absolute URL of the key. Raises `Invalid`: `token-unsupported` for a key
-    whose algorithm this form does not use, `token-malformed` for a document that this form cannot hold.
+    `verification_method` is the absolute URL of the key, `signed_at` the moment of the signature. Raises
+    `Invalid`: `token-unsupported` for a key whose algorithm this form does not use, `token-malformed` for a
+    document that this form cannot hold, `json-*` for what is no strict JSON.
     """
     if public_key.kind not in _SIGNS[form]:
         raise Invalid("token-unsupported", "Tokens of this form are not signed with a key of this kind.")
@@ -114,10 +121,13 @@ def to_sign(document: JsonObject, form: Form, public_key: PublicKey, verificatio
         "typ": form.value,
         "kid": verification_method,
     }
+    payload = {**document, "iat": floor(signed_at.timestamp())} if signed_at is not None else document
     if form is Form.OPEN_BADGE:
-        return jws.signing_input(header, {**document, **_badge_claims(document)})
+        # Beside its name: a platform that knows no DIDs takes the key from here, and asks whose it is.
+        header["jwk"] = jwk.encode(public_key)
+        return jws.signing_input(header, {**payload, **_badge_claims(document)})
     header["cty"] = _CONTENTS[form]
-    return jws.signing_input(header, document)
+    return jws.signing_input(header, payload)
 
 
 def envelope(text: str, form: Form = Form.CREDENTIAL) -> JsonObject:

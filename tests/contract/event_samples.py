@@ -20,8 +20,10 @@ from shared.contracts.credentials import (
     CredentialRevoked,
     CredentialSigned,
     MadeProof,
+    MadeToken,
     PinnedContext,
     PlannedProof,
+    PlannedToken,
     StatusEntry,
 )
 from shared.contracts.event import Event
@@ -52,6 +54,7 @@ LIST = "01957c3e-2f00-7000-8000-000000000002"
 NOTIFICATION = "7a1d6f7e-94a7-5d0e-8a43-0f0e1d2c3b4a"
 DID = "did:web:credentials.example.edu:issuers:acme"
 KEY = "z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
+OTHER_KEY = "zDnaepBuvsQ8cpsWrVKw8fbpGpvPeNSjVPTWoq6cRqaYzBKVP"
 PROOF = "urn:uuid:01957c3e-2f00-7000-8000-000000000003"
 STATUS = StatusEntry(list_id=LIST, index=77_123)
 ATTEMPT = {
@@ -119,7 +122,8 @@ SAMPLES: tuple[Event, ...] = (
         profile_version=1,
         renderer=1,
         contexts=(PinnedContext(url="https://www.w3.org/ns/credentials/v2", sha256="59" * 32),),
-        proofs=(PlannedProof(id=PROOF, cryptosuite="eddsa-rdfc-2022"),),
+        proofs=(PlannedProof(id=PROOF, cryptosuite="ecdsa-rdfc-2019", key_id=f"{DID}#{OTHER_KEY}"),),
+        tokens=(PlannedToken(form="vc+jwt", key_id=f"{DID}#{OTHER_KEY}"),),
         key_id=f"{DID}#{KEY}",
         status=STATUS,
         created=AT,
@@ -138,6 +142,9 @@ SAMPLES: tuple[Event, ...] = (
         issuer_name="Example University",
         key_id=f"{DID}#{KEY}",
         proofs=(MadeProof(id=PROOF, cryptosuite="eddsa-rdfc-2022", proof_value="z3FXQ"),),
+        tokens=(
+            MadeToken(form="ob-jwt", key_id=f"{DID}#{OTHER_KEY}", signature="c2lnbmF0dXJl", sha256="cd" * 32),
+        ),
         document_sha256="ab" * 32,
         signed_at=AT,
         contact="c2VhbGVk",

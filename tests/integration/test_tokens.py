@@ -11,8 +11,8 @@ from pkcs11 import Attribute, ObjectClass
 from pkcs11.exceptions import AttributeSensitive
 
 from shared.errors import Unavailable
+from shared.key_kinds import KeyKind
 from shared.keys import Signer
-from shared.proofs.public_keys import PublicKey
 from shared.tokens import Token
 from tests.softhsm import SoftToken
 
@@ -24,24 +24,36 @@ def token(soft_token: SoftToken) -> Token:
     return Token(soft_token.module, soft_token.label, soft_token.pin_file)
 
 
-def test_a_token_signs_in_order_and_again_byte_for_byte(token: Token) -> None:
-    made = token.make_key("microcred test")
+@pytest.mark.parametrize("kind", KeyKind)
+def test_a_token_signs_in_order_with_every_kind_of_key(token: Token, kind: KeyKind) -> None:
+    made = token.make_key("microcred test", kind)
     signer: Signer = made
     messages = [f"message {number}".encode() for number in range(20)]
     signatures = signer.sign(messages)
-    public_key = PublicKey.ed25519(signer.public_key)
-    assert all(public_key.verify(*pair) for pair in zip(messages, signatures, strict=True))
-    assert token.signer(made.object_id).sign(messages) == signatures
-    assert token.make_key("microcred test").public_key != signer.public_key
+    assert signer.public_key.kind is kind
+    assert all(signer.public_key.verify(*pair) for pair in zip(messages, signatures, strict=True))
+    again = token.signer(made.object_id)
+    assert again.public_key == signer.public_key
+    # ECDSA on a token draws a random number: the signature differs, and holds.
+    assert (again.sign(messages) == signatures) == (kind is not KeyKind.P256)
+    assert token.make_key("microcred test", kind).public_key != signer.public_key
     assert signer.sign([]) == []
 
 
-def test_the_private_half_never_leaves_the_token(token: Token) -> None:
-    made = token.make_key("microcred test")
+SECRET_HALF = {
+    KeyKind.ED25519: Attribute.VALUE,
+    KeyKind.P256: Attribute.VALUE,
+    KeyKind.RSA: Attribute.PRIVATE_EXPONENT,
+}
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_the_private_half_never_leaves_the_token(token: Token, kind: KeyKind) -> None:
+    made = token.make_key("microcred test", kind)
     key = token._session.get_key(object_class=ObjectClass.PRIVATE_KEY, id=made.object_id)
     assert (key[Attribute.SENSITIVE], key[Attribute.NEVER_EXTRACTABLE], key[Attribute.LOCAL]) == (True,) * 3
     with pytest.raises(AttributeSensitive):
-        key[Attribute.VALUE]
+        key[SECRET_HALF[kind]]
     with pytest.raises(TypeError, match="never pickled"):
         pickle.dumps(made)
     assert "5678" not in repr(vars(token))

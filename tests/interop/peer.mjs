@@ -2,8 +2,8 @@
  * Other implementations behind one pipe: a request a line on standard input, an answer a line on standard output.
  *
  * Digital Bazaar's @digitalbazaar/vc with its cryptosuites, the DCC's verifier-core, and jose. The contexts are
- * the pinned ones of the folder given as argument, DIDs are did:key alone, and nothing is fetched: whatever
- * would need the network fails.
+ * the pinned ones of the folder given as argument, DIDs are did:key and what a request brings the document of, and
+ * nothing is fetched: whatever would need the network fails.
  */
 import {readFileSync} from 'node:fs';
 import {createInterface} from 'node:readline';
@@ -38,6 +38,11 @@ async function documentLoader(url) {
     return {contextUrl: null, documentUrl: url, document: contexts.get(url)};
   }
   const [did, fragment] = url.split('#');
+  if(documents.has(did)) {
+    const document = documents.get(did);
+    const method = document.verificationMethod.find(({id}) => id === url);
+    return {contextUrl: null, documentUrl: url, document: fragment ? {'@context': MULTIKEY, ...method} : document};
+  }
   if(!did.startsWith('did:key:')) {
     throw new Error(`not among the pinned contexts: ${url}`);
   }
@@ -61,6 +66,7 @@ async function makeKey(cryptosuite) {
 }
 
 const keys = new Map();
+const documents = new Map();
 
 const operations = {
   async issuer({cryptosuite}) {
@@ -74,6 +80,10 @@ const operations = {
       signer: keys.get(cryptosuite).signer(), cryptosuite: SUITES[cryptosuite].sign
     });
     return vc.issue({credential, suite, documentLoader});
+  },
+  async resolve({document}) {
+    documents.set(document.id, document);
+    return document.id;
   },
   async verify({credential}) {
     const suite = Object.values(SUITES).map(({verify}) => new DataIntegrityProof({cryptosuite: verify}));

@@ -7,10 +7,21 @@ import hashlib
 import pickle
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from shared.errors import Invalid
-from shared.keys import EnvelopeSigner, EphemeralSigner, Signer, seal_seed
+from shared.key_kinds import KeyKind, kind_of
+from shared.keys import (
+    RSA_BITS,
+    EnvelopeSigner,
+    EphemeralSigner,
+    Signer,
+    make_private_key,
+    public_key_of,
+    seal_private_key,
+)
+from shared.proofs import multikey
 from shared.sealing import MasterKey
 
 MASTER = MasterKey(bytes(range(32)))
@@ -52,20 +63,64 @@ VECTORS = [
 def test_an_envelope_signer_signs_as_rfc_8032_says(
     seed: str, public: str, message: str, signature: str
 ) -> None:
-    signer = EnvelopeSigner.open(MASTER, seal_seed(MASTER, bytes.fromhex(seed), "key-1"), "key-1")
-    assert signer.public_key.hex() == public
+    signer = EnvelopeSigner.open(MASTER, seal_private_key(MASTER, bytes.fromhex(seed), "key-1"), "key-1")
+    assert signer.public_key.data.hex() == public
     assert [made.hex() for made in signer.sign([bytes.fromhex(message)])] == [signature]
 
 
-def test_a_batch_is_signed_in_its_order_and_again_byte_for_byte() -> None:
-    signer: Signer = EphemeralSigner()
-    messages = [f"message {n}".encode() for n in range(50)]
+# RFC 6979 §A.2.5, with SHA-256: the private key, and r and s by message.
+P256_SECRET = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
+P256_VECTORS = [
+    (
+        b"sample",
+        "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+        "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+    ),
+    (
+        b"test",
+        "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367"
+        "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083",
+    ),
+]
+
+
+def pkcs8(curve: ec.EllipticCurve, secret: int) -> bytes:
+    """A private key as it is kept."""
+    key = ec.derive_private_key(secret, curve)
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize(("message", "signature"), P256_VECTORS)
+def test_a_p256_key_signs_as_rfc_6979_says(message: bytes, signature: str) -> None:
+    kept = seal_private_key(MASTER, pkcs8(ec.SECP256R1(), P256_SECRET), "key-1")
+    signer = EnvelopeSigner.open(MASTER, kept, "key-1")
+    assert [made.hex() for made in signer.sign([message])] == [signature]
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_a_batch_is_signed_in_its_order_and_again_byte_for_byte(kind: KeyKind) -> None:
+    signer: Signer = EphemeralSigner(kind)
+    messages = [f"message {n}".encode() for n in range(20)]
     first, second = signer.sign(messages), signer.sign(messages)
     assert first == second
-    public_key = Ed25519PublicKey.from_public_bytes(signer.public_key)
+    assert signer.public_key.kind is kind
     for message, signature in zip(messages, first, strict=True):
-        public_key.verify(signature, message)
+        assert signer.public_key.verify(message, signature)
     assert signer.sign([]) == []
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_a_key_of_any_kind_is_kept_in_an_envelope_and_written_in_one_line(kind: KeyKind) -> None:
+    private_key = make_private_key(kind)
+    signer = EnvelopeSigner.open(MASTER, seal_private_key(MASTER, private_key, "key-1"), "key-1")
+    assert signer.public_key == public_key_of(private_key)
+    text = multikey.key_text(signer.public_key)
+    assert kind_of(text) is kind
+    assert multikey.key_of_text(text) == signer.public_key
+
+
+def test_an_rsa_key_is_as_strong_as_the_others() -> None:
+    assert len(EphemeralSigner(KeyKind.RSA).sign([b""])[0]) * 8 == RSA_BITS == 3_072
 
 
 def test_every_ephemeral_signer_has_a_key_of_its_own() -> None:
@@ -73,7 +128,7 @@ def test_every_ephemeral_signer_has_a_key_of_its_own() -> None:
 
 
 def test_an_envelope_opens_only_under_its_master_key_and_key_id_and_unchanged() -> None:
-    envelope = seal_seed(MASTER, bytes(32), "key-1")
+    envelope = seal_private_key(MASTER, bytes(32), "key-1")
     broken = envelope[:-1] + bytes([envelope[-1] ^ 1])
     for master, variant, key_id in [
         (MasterKey(bytes(32)), envelope, "key-1"),
@@ -88,21 +143,21 @@ def test_an_envelope_opens_only_under_its_master_key_and_key_id_and_unchanged() 
 
 def test_an_envelope_holds_no_byte_run_of_the_seed() -> None:
     seed = bytes(range(100, 132))
-    envelope = seal_seed(MASTER, seed, "key-1")
+    envelope = seal_private_key(MASTER, seed, "key-1")
     assert all(seed[i : i + 4] not in envelope for i in range(len(seed) - 3))
 
 
-@pytest.mark.parametrize("length", [0, 31, 33, 64])
-def test_a_seed_of_another_length_is_refused(length: int) -> None:
+@pytest.mark.parametrize("other", [b"", bytes(31), bytes(33), bytes(64), pkcs8(ec.SECP384R1(), 1)], ids=len)
+def test_what_is_no_key_of_these_kinds_is_not_kept(other: bytes) -> None:
     with pytest.raises(Invalid) as refused:
-        seal_seed(MASTER, bytes(length), "key-1")
-    assert refused.value.code == "signing-key-length"
+        seal_private_key(MASTER, other, "key-1")
+    assert refused.value.code == "signing-key-malformed"
 
 
 def test_no_signer_can_be_pickled_copied_or_printed_with_its_seed() -> None:
     seed = bytes(range(32))
-    opened = EnvelopeSigner.open(MASTER, seal_seed(MASTER, seed, "key-1"), "key-1")
-    for signer in (opened, EphemeralSigner()):
+    opened = EnvelopeSigner.open(MASTER, seal_private_key(MASTER, seed, "key-1"), "key-1")
+    for signer in (opened, *map(EphemeralSigner, KeyKind)):
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             with pytest.raises(TypeError, match="never pickled"):
                 pickle.dumps(signer, protocol)
@@ -110,4 +165,4 @@ def test_no_signer_can_be_pickled_copied_or_printed_with_its_seed() -> None:
             with pytest.raises(TypeError, match="never pickled"):
                 duplicate(signer)
         assert not hasattr(signer, "__dict__")
-    assert repr(opened) == f"EnvelopeSigner(public_key={opened.public_key.hex()})"
+    assert repr(opened) == f"EnvelopeSigner(Ed25519, public_key={opened.public_key.data.hex()})"

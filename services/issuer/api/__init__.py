@@ -6,7 +6,7 @@ whoever was given it.
 """
 
 # Without postponed annotations, alone in this package: FastAPI reads them, and the guard in them is a local.
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -26,13 +26,13 @@ from shared import telemetry, trace_context
 from shared.access import Caller, Scope
 from shared.clock import ordered_uuid
 from shared.contracts.achievements import AchievementDefinition
-from shared.contracts.credentials import RevocationReason
+from shared.contracts.credentials import RevocationReason, TokenForm
 from shared.contracts.event import AssessmentId
 from shared.database import Database
-from shared.errors import NotFound
+from shared.errors import NotFound, Unacceptable
 from shared.eventstore import Meta
 from shared.guarded_route import Guard, GuardedRoute
-from shared.media_types import preferred
+from shared.media_types import accepted, preferred
 from shared.public_route import PublicRoute
 
 CREDENTIAL_TYPES = (
@@ -41,6 +41,11 @@ CREDENTIAL_TYPES = (
     "application/ld+json",
     "application/json",
 )
+TOKEN_TYPES: Mapping[str, TokenForm] = {
+    "application/vc+jwt": "vc+jwt",
+    "application/jwt": "ob-jwt",
+    "text/plain": "ob-jwt",  # Open Badges 3.0 section 7 (web resource), for a compact JWS
+}
 DOCUMENT_TYPES = ("application/ld+json", "application/json")
 DID_TYPES = ("application/did+json", "application/did+ld+json", "application/json", "application/ld+json")
 ACHIEVEMENTS, CREDENTIALS = "achievements", "credentials"
@@ -280,15 +285,34 @@ def public_routes(pages: Pages) -> APIRouter:
     @router.get(
         "/credentials/{credential_id}",
         summary="A signed credential",
-        responses={410: {"description": "Its learner was erased, or it was withdrawn before it was signed."}},
+        responses={
+            406: {"description": "It was not made in the form that `Accept` asks for alone."},
+            410: {"description": "Its learner was erased, or it was withdrawn before it was signed."},
+        },
     )
     async def credential_document(credential_id: UUID, accept: Accept = "*/*") -> Response:
-        """A signed credential. 410 after its learner was erased; 503 for the seconds until it is signed."""
-        data = await pages.credential(str(credential_id))
+        """A signed credential, as JSON unless `Accept` asks for another form in which it was made:
+        `application/vc+jwt` for a token of VC-JOSE-COSE, `application/jwt` or `text/plain` for one of Open
+        Badges 3.0. 410 after its learner was erased; 503 for the seconds until it is signed."""
+        credential = await pages.credential(str(credential_id))
+        chosen, form = _form(accept, credential.token_forms)
+        data = credential.document() if form is None else credential.token(form)
         # No shared cache may keep it: erasure must reach whoever asks next.
-        return _document(data, preferred(accept, CREDENTIAL_TYPES), "private, no-cache")
+        return _document(data, chosen, "private, no-cache")
 
     return router
+
+
+def _form(accept: str, made: Sequence[TokenForm]) -> tuple[str, TokenForm | None]:
+    """The media type of the answer, and the form of the token in it; JSON wherever a token is not preferred.
+
+    Raises Unacceptable where nothing but a token was asked for, and that form was not made.
+    """
+    offered = (*CREDENTIAL_TYPES, *(media for media, form in TOKEN_TYPES.items() if form in made))
+    chosen = preferred(accept, offered)
+    if not accepted(accept, chosen) and any(accepted(accept, media) for media in TOKEN_TYPES):
+        raise Unacceptable("form-not-made", "This credential was not made in that form; ask for JSON.")
+    return chosen, TOKEN_TYPES.get(chosen)
 
 
 def _document(data: bytes, content_type: str, cache: str) -> Response:

@@ -38,6 +38,8 @@ from shared.proofs.strictjson import JsonObject, JsonValue
 CONTEXTS = (CREDENTIALS_V2, OPEN_BADGES_V3)
 RENDERER = 1
 """The renderer that new credentials are made with."""
+RENDERER_WITH_SUBJECT = 2
+"""The renderer of those that are made as a token of Open Badges too, whose claim `sub` names the subject."""
 
 
 class Holes(Value):
@@ -130,6 +132,14 @@ def _document_1(facts: CredentialFacts, common: Common) -> JsonObject:
     return document
 
 
+def _document_2(facts: CredentialFacts, common: Common) -> JsonObject:
+    """Layout 1, and an id of the subject: a place in this very credential, nothing of the learner's."""
+    document = _document_1(facts, common)
+    url = facts.addresses.credential(facts.issued.credential_id)
+    document["credentialSubject"] = {"id": f"{url}#subject", **_subject(facts, common, url)}
+    return document
+
+
 def _subject(facts: CredentialFacts, common: Common, url: str) -> JsonObject:
     holes = facts.holes
     subject: JsonObject = {
@@ -205,4 +215,7 @@ def _evidence(facts: CredentialFacts, url: str) -> list[JsonValue]:
     return entries
 
 
-RENDERERS: Mapping[int, Renderer] = {1: Renderer(_common_1, _document_1)}
+RENDERERS: Mapping[int, Renderer] = {
+    1: Renderer(_common_1, _document_1),
+    2: Renderer(_common_1, _document_2),
+}

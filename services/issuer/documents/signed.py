@@ -2,7 +2,7 @@
 
 The bytes are compact UTF-8 JSON with the members in the order in which they were rendered and the `proof`
 array last. A proof is planned in the intent and made later from nothing but the plan, so that signing again
-gives the same bytes (Ed25519 is deterministic).
+gives the same bytes. Tokens of the document are made in tokens.py.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def proof_configs(
             document,
             cryptosuite=proof.cryptosuite,
             proof_id=proof.id,
-            verification_method=key_id,
+            verification_method=proof.key_id or key_id,
             created=stamp(created),
         )
         for proof in planned

@@ -13,21 +13,27 @@ from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.credential import (
     CONTEXTS,
-    RENDERER,
     CredentialFacts,
     Holes,
     render_credential,
 )
 from services.issuer.documents.signed import proof_configs
+from services.issuer.documents.tokens import renderer_for
+from services.issuer.forms import Forms
 from services.issuer.handlers.linting import lint_sample
 from services.issuer.handlers.proving import Hash
 from services.issuer.handlers.retrying import retrying
-from services.issuer.key_rules import signing_key
 from services.issuer.projections import project
 from services.issuer.store import Tenant
 from shared import clock
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished
-from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, StatusEntry
+from shared.contracts.credentials import (
+    CredentialIssued,
+    PinnedContext,
+    PlannedProof,
+    PlannedToken,
+    StatusEntry,
+)
 from shared.contracts.issuers import IssuerProfile
 from shared.contracts.sealed import (
     EVIDENCE_LINKS_MAX,
@@ -60,13 +66,11 @@ class AchievementView:
 class Achievements:
     """Holds what publishing depends on."""
 
-    def __init__(
-        self, database: Database, addresses: Addresses, hash_data: Hash, cryptosuites: tuple[str, ...]
-    ) -> None:
+    def __init__(self, database: Database, addresses: Addresses, hash_data: Hash, forms: Forms) -> None:
         self._database = database
         self._addresses = addresses
         self._hash_data = hash_data
-        self._cryptosuites = cryptosuites
+        self._forms = forms
 
     async def publish(
         self, issuer_id: str, achievement_id: str | None, definition: AchievementDefinition, meta: Meta
@@ -145,6 +149,8 @@ class Achievements:
         definition: AchievementDefinition,
     ) -> tuple[JsonObject, list[JsonObject]]:
         at = clock.now()
+        signing = self._forms.plan(tenant.keys, at)
+        tokens = tuple(PlannedToken(form=form) for form, _ in signing.tokens)
         issued = CredentialIssued(
             credential_id=_SAMPLE_ID,
             assessment_id="sample",
@@ -152,13 +158,13 @@ class Achievements:
             achievement_id=achievement_id,
             achievement_version=1,
             profile_version=tenant.profile_version,
-            renderer=RENDERER,
+            renderer=renderer_for(tokens),
             contexts=tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in CONTEXTS),
             proofs=tuple(
                 PlannedProof(id=f"urn:uuid:{_SAMPLE_ID[:-1]}{number}", cryptosuite=suite)
-                for number, suite in enumerate(self._cryptosuites)
+                for number, (suite, _) in enumerate(signing.proofs)
             ),
-            key_id=signing_key(tenant.keys, at).key_id,
+            key_id=signing.key_id,
             status=StatusEntry(list_id=_SAMPLE_ID, index=0),
             created=at,
             valid_from=at,
@@ -168,7 +174,7 @@ class Achievements:
         facts = CredentialFacts(
             self._addresses, tenant.issuer_id, tenant.did, profile, definition, issued, _holes(definition)
         )
-        document = render_credential(RENDERER, facts)
+        document = render_credential(issued.renderer, facts)
         return document, proof_configs(document, issued.proofs, issued.key_id, issued.created)
 
 

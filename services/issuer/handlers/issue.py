@@ -17,16 +17,17 @@ from uuid import UUID
 import uuid_utils
 
 from services.issuer import domain, store
-from services.issuer.documents.credential import CONTEXTS, RENDERER, holes_around
+from services.issuer.documents.credential import CONTEXTS, holes_around
+from services.issuer.documents.tokens import renderer_for
+from services.issuer.forms import Forms, SigningPlan
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
-from services.issuer.key_rules import signing_key
 from services.issuer.projections import project
 from services.issuer.store import HoldingKey, Tenant
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.assessments import AssessmentPassed
-from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof
+from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, PlannedToken
 from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Append, Recorded, Session
@@ -82,12 +83,12 @@ class Issue:
         database: Database,
         learner_keys: LearnerKeys,
         secrets: TenantSecrets,
-        cryptosuites: tuple[str, ...],
+        forms: Forms,
     ) -> None:
         self._database = database
         self._learner_keys = learner_keys
         self._secrets = secrets
-        self._cryptosuites = cryptosuites
+        self._forms = forms
         self._contexts = tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in CONTEXTS)
 
     async def prepare(self, batch: Sequence[Recorded]) -> Prepared:
@@ -129,14 +130,14 @@ class Issue:
         places = await store.reserve_places(session.connection, numbers)
         # Only now, with the tenants locked: a key that was retired meanwhile begins nothing any more.
         keys = await store.published_keys(session.connection, numbers)
-        key_ids = {issuer_id: signing_key(keys[issuer_id], session.at).key_id for issuer_id in numbers}
+        signing = {issuer_id: self._forms.plan(keys[issuer_id], session.at) for issuer_id in numbers}
         appends: list[Append] = []
         entries = {issuer_id: StatusEntries(prepared.secrets[issuer_id]) for issuer_id in numbers}
         for each, plan in plans:
             issuer_id = each.cause.issuer_id
             status = entries[issuer_id].entry(places[issuer_id])
             places[issuer_id] += 1
-            making = self._making(each, prepared.tenants[issuer_id], key_ids[issuer_id])
+            making = self._making(each, prepared.tenants[issuer_id], signing[issuer_id])
             events = domain.decide_issue(
                 plan,
                 each.passed,
@@ -180,16 +181,15 @@ class Issue:
                 in_force[each.holding] = each.credential_id
         return plans, definitions
 
-    def _making(self, wanted: Wanted, tenant: Tenant, key_id: str) -> domain.Making:
+    def _making(self, wanted: Wanted, tenant: Tenant, signing: SigningPlan) -> domain.Making:
+        tokens = tuple(PlannedToken(form=form, key_id=signing.named(key)) for form, key in signing.tokens)
         return domain.Making(
             profile_version=tenant.profile_version,
-            key_id=key_id,
-            renderer=RENDERER,
+            key_id=signing.key_id,
+            renderer=renderer_for(tokens),
             contexts=self._contexts,
-            proofs=tuple(
-                PlannedProof(id=proof_id(wanted.credential_id, suite), cryptosuite=suite)
-                for suite in self._cryptosuites
-            ),
+            proofs=planned_proofs(wanted.credential_id, signing),
+            tokens=tokens,
         )
 
 
@@ -212,9 +212,16 @@ def _reseal(key: bytes, cause: Recorded, passed: AssessmentPassed, stream: str) 
     )
 
 
-def proof_id(credential: str, cryptosuite: str) -> str:
-    """Derived (UUIDv5, RFC 9562 section 5.5), so that a retry plans no other proof."""
-    return f"urn:uuid:{uuid_utils.uuid5(uuid_utils.UUID(credential), cryptosuite)}"
+def planned_proofs(credential: str, signing: SigningPlan) -> tuple[PlannedProof, ...]:
+    """The proofs of a credential. Their ids derive (UUIDv5, RFC 9562 section 5.5): a retry plans no other."""
+    return tuple(
+        PlannedProof(
+            id=f"urn:uuid:{uuid_utils.uuid5(uuid_utils.UUID(credential), suite)}",
+            cryptosuite=suite,
+            key_id=signing.named(key),
+        )
+        for suite, key in signing.proofs
+    )
 
 
 def _stream(issuer_id: str, credential: str) -> tuple[str, str]:

@@ -7,6 +7,9 @@ verify, and would be a lie about what was signed: it is never served.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import structlog
 
 from services.issuer import domain, store
@@ -21,8 +24,9 @@ from services.issuer.documents.signed import (
     signatures_of,
     with_signatures,
 )
+from services.issuer.documents.tokens import token_bytes, token_to_sign
 from services.issuer.handlers.rendering import Rendering
-from shared.contracts.credentials import CredentialIssued, CredentialSigned
+from shared.contracts.credentials import CredentialIssued, CredentialSigned, TokenForm
 from shared.database import Database
 from shared.errors import Gone, NotFound, NotYet
 from shared.eventstore import log
@@ -45,11 +49,11 @@ class Pages:
         self._addresses = addresses
         self._rendering = rendering
 
-    async def credential(self, credential_id: str) -> bytes:
-        """Return the signed document, byte-identical for ever, revoked or not.
+    async def credential(self, credential_id: str) -> SignedCredential:
+        """Return the signed credential, byte-identical for ever, revoked or not.
 
         Raises NotFound, Gone after erasure or when it was withdrawn before it was signed, NotYet while
-        it is not signed yet, and DriftError.
+        it is not signed yet.
         """
         async with self._database.connection() as connection:
             row = await store.credential_at_address(connection, credential_id)
@@ -68,9 +72,12 @@ class Pages:
             if state.revoked is not None:
                 raise Gone("credential-withdrawn", "This credential was withdrawn before it was signed.")
             raise NotYet("This credential is being signed.", UNSIGNED_RETRY_AFTER_S)
+        token_keys = {(row.issuer_id, token.key_id) for token in state.signed.tokens}
         async with self._database.connection() as connection:
             (facts,) = await self._rendering.facts(connection, [(intent, holes)])
-        return signed_bytes(facts, state.signed)
+            keys = await store.public_keys(connection, token_keys) if token_keys else {}
+        texts = {key_id: key.public_key_multibase for (_, key_id), key in keys.items()}
+        return SignedCredential(facts, state.signed, texts)
 
     async def achievement(self, achievement_id: str, version: int) -> bytes:
         """Return the document of an achievement's version. Raises NotFound."""
@@ -97,12 +104,43 @@ class Pages:
             raise NotFound("issuer-unknown", "There is no issuer at this address.")
         listed = [
             ListedKey(
-                multikey.decode_public_key(key.public_key_multibase),
+                multikey.key_of_text(key.public_key_multibase),
                 key.ends_at if key.retired_as == "compromised" else None,
             )
             for key in keys
         ]
         return document_bytes(did_document(newest[0], listed))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCredential:
+    """A credential in every form in which it was made; `keys` are those of its tokens, by id.
+
+    Both forms raise DriftError unless they are byte for byte what was signed.
+    """
+
+    facts: CredentialFacts
+    signed: CredentialSigned
+    keys: Mapping[str, str]
+
+    @property
+    def token_forms(self) -> list[TokenForm]:
+        """The forms of its tokens."""
+        return [made.form for made in self.signed.tokens]
+
+    def document(self) -> bytes:
+        """The document with its proofs."""
+        return signed_bytes(self.facts, self.signed)
+
+    def token(self, form: TokenForm) -> bytes:
+        """The token of one of `token_forms`."""
+        issued = self.facts.issued
+        planned = next(token for token in issued.tokens if token.form == form)
+        made = next(token for token in self.signed.tokens if token.form == form)
+        document = render_credential(issued.renderer, self.facts)
+        public_key = multikey.key_of_text(self.keys[made.key_id])
+        data = token_bytes(token_to_sign(document, issued, planned, public_key), made)
+        return _undrifted(data, made.sha256, issued)
 
 
 def signed_bytes(facts: CredentialFacts, signed: CredentialSigned) -> bytes:
@@ -111,7 +149,11 @@ def signed_bytes(facts: CredentialFacts, signed: CredentialSigned) -> bytes:
     document = render_credential(issued.renderer, facts)
     configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
     data = document_bytes(with_signatures(document, configs, signatures_of(signed.proofs)))
-    if digest(data) != signed.document_sha256:
+    return _undrifted(data, signed.document_sha256, issued)
+
+
+def _undrifted(data: bytes, sha256: str, issued: CredentialIssued) -> bytes:
+    if digest(data) != sha256:
         logger.error("document drifted", credential=issued.credential_id, renderer=issued.renderer)
         raise DriftError(f"renderer {issued.renderer} no longer makes the document that was signed")
     return data

@@ -27,20 +27,20 @@ from services.issuer.documents.signed import (
     signatures_of,
     with_signatures,
 )
-from services.issuer.handlers.issue import proof_id
+from services.issuer.forms import Forms
+from services.issuer.handlers.issue import planned_proofs
 from services.issuer.handlers.linting import lint_badge, lint_credential
 from services.issuer.handlers.pages import DriftError
 from services.issuer.handlers.posted_keys import PostedKeys, opened_of, sealed_for
 from services.issuer.handlers.proving import Hash
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, posted_id
-from services.issuer.key_rules import signing_key
 from services.issuer.posted_rules import Posted
 from services.issuer.posted_store import PostedRef
 from services.issuer.projections import project
 from services.issuer.store import Tenant
 from shared import clock
-from shared.contracts.credentials import PinnedContext, PlannedProof, StatusEntry
+from shared.contracts.credentials import PinnedContext, StatusEntry
 from shared.contracts.posted import PostedCredentialIssued
 from shared.database import Database
 from shared.errors import Conflict, Gone, Invalid, NotFound, NotYet, StaleStream
@@ -80,7 +80,7 @@ class IssuePosted:
         keys: PostedKeys,
         hash_data: Hash,
         *,
-        cryptosuites: tuple[str, ...],
+        forms: Forms,
         wait_s: float,
     ) -> None:
         self._database = database
@@ -88,7 +88,7 @@ class IssuePosted:
         self._secrets = secrets
         self._keys = keys
         self._hash_data = hash_data
-        self._cryptosuites = cryptosuites
+        self._forms = forms
         self._wait_s = wait_s
 
     async def __call__(
@@ -120,12 +120,13 @@ class IssuePosted:
     async def _judge(self, wanted: Wanted) -> None:
         """Raise Invalid unless it could be signed and every verifier would read in it what it says."""
         at = clock.now()
-        key_id = signing_key(wanted.tenant.keys, at).key_id
+        signing = self._forms.plan(wanted.tenant.keys, at)
         document = content(
             wanted.posted, wanted.poster, StatusEntry(list_id=_SOME_LIST, index=0), at
         ).document
         jsonld_safety.refuse_unsignable_input(document, PINNED)
-        lint(document, proof_configs(document, self._proofs(wanted.ref), key_id, at))
+        proofs = planned_proofs(wanted.ref[1], signing)
+        lint(document, proof_configs(document, proofs, signing.key_id, at))
         # By canonicalising it, whatever the suites: an undefined term means nothing to a reader of JSON-LD.
         for answer in await self._hash_data(EddsaRdfc2022.cryptosuite, [(document, _ANY_OPTIONS)]):
             if isinstance(answer, Invalid):
@@ -148,11 +149,12 @@ class IssuePosted:
             key, wrapped = self._keys.make(wanted.ref)
             if not await posted_store.insert_key(session.connection, wanted.ref, wrapped):
                 raise StaleStream("Another request posts the same credential at this moment.")
+            signing = self._forms.plan(keys, session.at)
             events = posted_rules.decide_issue_posted(
                 wanted.ref[1],
                 contexts=_pinned(whole.document),
-                proofs=self._proofs(wanted.ref),
-                key_id=signing_key(keys, session.at).key_id,
+                proofs=planned_proofs(wanted.ref[1], signing),
+                key_id=signing.key_id,
                 status=status,
                 sealed=sealed_for(key, wanted.ref, stream[1], whole.to_json()),
                 at=session.at,
@@ -190,11 +192,6 @@ class IssuePosted:
                     UNSIGNED_RETRY_AFTER_S,
                 )
             await asyncio.sleep(LOOK_EVERY_S)
-
-    def _proofs(self, ref: PostedRef) -> tuple[PlannedProof, ...]:
-        return tuple(
-            PlannedProof(id=proof_id(ref[1], suite), cryptosuite=suite) for suite in self._cryptosuites
-        )
 
 
 def stream_of(ref: PostedRef) -> StreamKey:

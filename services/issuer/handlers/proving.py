@@ -12,10 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from services.issuer.forms import Forms, chosen_forms
+from services.issuer.settings import IssuerSettings
 from services.issuer.store import KeyRef
 from shared.errors import Invalid
 from shared.keys import Signer
-from shared.proofs.public_keys import KeyKind, PublicKey
+from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import Suite
 
@@ -38,12 +40,19 @@ class SelfVerificationError(Exception):
 
 
 class Draft(NamedTuple):
-    """A document to be proved: one proof for each of `configs`, by `key`, published as `public_key`."""
+    """A document to be proved: one proof for each of `configs`, by the key that it names.
+
+    `public_keys` are the published keys, those of `issuer_id` among them.
+    """
 
     document: JsonObject
     configs: Sequence[JsonObject]
-    key: KeyRef
-    public_key: PublicKey
+    issuer_id: str
+    public_keys: Mapping[KeyRef, PublicKey]
+
+    def key(self, position: int) -> KeyRef:
+        """The key that makes the proof at a position of `configs`."""
+        return self.issuer_id, str(self.configs[position]["verificationMethod"])
 
 
 async def prove(
@@ -56,13 +65,15 @@ async def prove(
     """
     hashes = await _hash(prover, drafts)
     answers = [[b""] * len(draft.configs) for draft in drafts]
-    for (key, cryptosuite), places in _places(drafts, lambda draft: draft.key).items():
+    for (key, cryptosuite), places in _places(drafts, Draft.key).items():
         suite = prover.suites[cryptosuite]
         chosen = [hashes[number][position] for number, position in places]
         # In a thread: a hardware module takes its time, and everything else of this process goes on.
         signatures = await asyncio.to_thread(suite.sign, signers[key], chosen)
         for (number, position), signature in zip(places, signatures, strict=True):
-            if not suite.check_signature(drafts[number].public_key, hashes[number][position], signature):
+            if not suite.check_signature(
+                drafts[number].public_keys[key], hashes[number][position], signature
+            ):
                 raise SelfVerificationError("a new signature does not verify with the published key")
             answers[number][position] = signature
     return answers
@@ -70,7 +81,7 @@ async def prove(
 
 async def _hash(prover: Prover, drafts: Sequence[Draft]) -> list[list[bytes]]:
     hashes = [[b""] * len(draft.configs) for draft in drafts]
-    for (_, cryptosuite), places in _places(drafts, lambda _: None).items():
+    for (_, cryptosuite), places in _places(drafts, lambda *_: None).items():
         pairs = [(drafts[number].document, drafts[number].configs[position]) for number, position in places]
         answers = await prover.hash_data(cryptosuite, pairs)
         for (number, position), answer in zip(places, answers, strict=True):
@@ -81,22 +92,20 @@ async def _hash(prover: Prover, drafts: Sequence[Draft]) -> list[list[bytes]]:
 
 
 def _places(
-    drafts: Sequence[Draft], apart: Callable[[Draft], Apart]
+    drafts: Sequence[Draft], apart: Callable[[Draft, int], Apart]
 ) -> Mapping[tuple[Apart, str], list[tuple[int, int]]]:
     """(number of the draft, position in its configs) by cryptosuite and by what `apart` tells apart."""
     places: dict[tuple[Apart, str], list[tuple[int, int]]] = defaultdict(list)
     for number, draft in enumerate(drafts):
         for position, config in enumerate(draft.configs):
-            places[apart(draft), str(config["cryptosuite"])].append((number, position))
+            places[apart(draft, position), str(config["cryptosuite"])].append((number, position))
     return places
 
 
-def refuse_unusable_suites(chosen: Sequence[str], suites: Mapping[str, Suite]) -> None:
-    """Raise Invalid if CRYPTOSUITES names a suite twice, one that is not there, or one for other keys."""
-    if len(set(chosen) & suites.keys()) < len(chosen):
-        raise Invalid("cryptosuite-unknown", "CRYPTOSUITES names a suite that is not there, or one twice.")
-    if any(suites[name].key_kind is not KeyKind.ED25519 for name in chosen):
-        raise Invalid("cryptosuite-key", "CRYPTOSUITES names a suite for keys that issuers do not have.")
+def forms_of(settings: IssuerSettings, suites: Mapping[str, Suite]) -> Forms:
+    """The forms that the settings choose among `suites`. Raises Invalid as `chosen_forms` does."""
+    kinds = {name: suite.key_kind for name, suite in suites.items()}
+    return chosen_forms(settings.cryptosuites, settings.tokens, settings.public_url, kinds)
 
 
 def proving_here(suites: Mapping[str, Suite]) -> Prover:

@@ -10,19 +10,20 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.issuer import key_rules, store
-from services.issuer.handlers.new_keys import make_key
+from services.issuer.handlers.publishing_keys import KeyMaking, locked
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.signing_keys import migrate_keys, open_keys, token_of
 from services.issuer.handlers.tenants import OPERATOR
 from services.issuer.key_rules import PublishedKey
 from services.issuer.projections import project
 from services.issuer.settings import IssuerSettings
-from services.issuer.signing_key_store import insert_key, kept_keys
+from services.issuer.signing_key_store import kept_keys
 from shared import clock
 from shared.contracts.issuers import IssuerKeyPublished, KeyRetirement
 from shared.database import Database
 from shared.errors import NotFound
-from shared.eventstore import Append, Meta, Session
+from shared.eventstore import Append, Meta
+from shared.key_kinds import KeyKind
 from shared.sealing import MasterKey
 
 
@@ -30,11 +31,12 @@ async def rotate_signing_key(
     database: Database,
     settings: IssuerSettings,
     slug: str,
+    kind: KeyKind = KeyKind.ED25519,
     *,
     at_once: bool = False,
     actor: str = OPERATOR,
 ) -> PublishedKey:
-    """Make a tenant's next key and publish it; it signs after `settings.key_overlap`, or `at_once`.
+    """Make a tenant's next key of a kind and publish it; it signs after `settings.key_overlap`, or `at_once`.
 
     Raises NotFound for an unknown tenant, Conflict while an earlier new key waits and for a did:key, and
     Unavailable.
@@ -42,27 +44,20 @@ async def rotate_signing_key(
     master_key = MasterKey.from_file(settings.master_key_file)
     async with await open_keys(settings) as signing, database.session() as session:
         await migrate_keys(signing)
-        did, keys = await _locked(session, slug)
-        at = clock.now()
-        valid_from = key_rules.first_use(did, keys, overlap=settings.key_overlap, at_once=at_once, at=at)
-        key = await make_key(master_key, token_of(settings), settings.public_url, slug)
-        async with signing.connection() as connection:
-            await insert_key(connection, slug, key.key_id, key.kept)
-        append = key.published(slug, at=at, valid_from=valid_from, meta=_meta(actor))
-        await project(session.connection, await session.append([append]))
-    return PublishedKey(key.key_id, key.public_key_multibase, at, valid_from)
+        making = KeyMaking(signing, master_key, token_of(settings), settings.public_url, settings.key_overlap)
+        return await making.publish(session, slug, kind, _meta(actor), at_once=at_once)
 
 
 async def retire_signing_key(
     database: Database,
     slug: str,
-    public_key_multibase: str,
+    name: str,
     reason: KeyRetirement,
     *,
     since: datetime | None = None,
     actor: str = OPERATOR,
 ) -> PublishedKey:
-    """Record the end of a key; the same end again changes nothing. Returns the key as it is then.
+    """Record the end of the key `name`; the same end again changes nothing. Returns the key as it is then.
 
     `since`: when it fell into other hands, for a compromised one. Raises NotFound, Invalid and Conflict as
     `key_rules.decide_retire_key` does.
@@ -70,17 +65,15 @@ async def retire_signing_key(
 
     async def command() -> PublishedKey:
         async with database.session() as session:
-            did, keys = await _locked(session, slug)
+            did, keys = await locked(session, slug)
             # Not session.at: what was begun under the key until we had the lock is older than its end.
-            events = key_rules.decide_retire_key(
-                did, keys, public_key_multibase, reason, since=since, at=clock.now()
-            )
-            stream = f"{IssuerKeyPublished.STREAM}-{public_key_multibase}"
+            events = key_rules.decide_retire_key(did, keys, name, reason, since=since, at=clock.now())
+            stream = f"{IssuerKeyPublished.STREAM}-{name}"
             history = (await session.load([(slug, stream)]))[(slug, stream)]
             appends = [Append(slug, stream, len(history), tuple(events), _meta(actor))] if events else []
             await project(session.connection, await session.append(appends))
             kept = (await store.published_keys(session.connection, [slug]))[slug]
-        return next(key for key in kept if key.public_key_multibase == public_key_multibase)
+        return next(key for key in kept if key.name == name)
 
     return await retrying(command)
 
@@ -101,19 +94,8 @@ async def list_signing_keys(database: Database, slug: str) -> tuple[PublishedKey
     async with database.connection() as connection:
         keys = (await store.published_keys(connection, [slug]))[slug]
     if not keys:
-        raise _unknown()
+        raise NotFound("issuer-unknown", "There is no such issuer.")
     return keys
-
-
-async def _locked(session: Session, slug: str) -> tuple[str, tuple[PublishedKey, ...]]:
-    did = await store.lock_tenant(session.connection, slug)
-    if did is None:
-        raise _unknown()
-    return did, (await store.published_keys(session.connection, [slug]))[slug]
-
-
-def _unknown() -> NotFound:
-    return NotFound("issuer-unknown", "There is no such issuer.")
 
 
 def _meta(actor: str) -> Meta:

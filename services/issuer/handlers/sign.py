@@ -28,10 +28,11 @@ from services.issuer.handlers.proving import Draft, Prover, prove
 from services.issuer.handlers.rendering import Intent, Rendering
 from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import skipped
+from services.issuer.handlers.token_signing import sign_tokens, unsigned_tokens
 from services.issuer.key_rules import PublishedKey, demand_signable
 from services.issuer.projections import project
 from shared import clock, telemetry
-from shared.contracts.credentials import CredentialIssued
+from shared.contracts.credentials import CredentialIssued, MadeToken
 from shared.contracts.sealed import SealedLearner
 from shared.database import Database
 from shared.errors import NotFound, Unavailable
@@ -80,22 +81,25 @@ class Sign:
             for (each, intent), hole in zip(intents, holes, strict=True)
             if hole is not None
         ]
-        keys = {(each.issuer_id, issued.key_id) for each, ((_, issued), _) in opened}
+        keys = {(issuer_id, key_id) for _, ((issuer_id, issued), _) in opened for key_id in issued.key_ids}
         async with self._database.connection() as connection:
             facts = await self._rendering.facts(connection, [pair for _, pair in opened])
             public_keys = await store.public_keys(connection, keys)
         if keys - public_keys.keys():
             raise Unavailable("A public key is not published yet.")
-        for each, ((_, issued), _) in opened:
-            demand_signable(public_keys[(each.issuer_id, issued.key_id)], issued.created)
+        for _, ((issuer_id, issued), _) in opened:
+            for key_id in issued.key_ids:
+                demand_signable(public_keys[(issuer_id, key_id)], issued.created)
         signers = await self._signing_keys.of(keys)
         drafts = await self._drafts(facts, public_keys)
+        tokens = [unsigned_tokens(fact, draft) for fact, draft in zip(facts, drafts, strict=True)]
         signatures = await prove(self._prover, signers, drafts)
+        made_tokens = await sign_tokens(signers, drafts, tokens)
         contacts = await self._contacts(facts)
         return {
-            each.id: _signing(fact, draft, made, contact)
-            for (each, _), fact, draft, made, contact in zip(
-                opened, facts, drafts, signatures, contacts, strict=True
+            each.id: _signing(fact, draft, made, of_tokens, contact)
+            for (each, _), fact, draft, made, of_tokens, contact in zip(
+                opened, facts, drafts, signatures, made_tokens, contacts, strict=True
             )
             if contact is not None
         }
@@ -105,7 +109,7 @@ class Sign:
     ) -> list[Draft]:
         """Render and lint all of them before any is signed; what some have in common, once."""
         drafts = []
-        public_keys = {ref: multikey.decode_public_key(key.public_key_multibase) for ref, key in keys.items()}
+        public_keys = {ref: multikey.key_of_text(key.public_key_multibase) for ref, key in keys.items()}
         shared: dict[_Versions, tuple[Common, BadgeLint]] = {}
         for number, fact in enumerate(facts, start=1):
             issued = fact.issued
@@ -118,8 +122,7 @@ class Sign:
             check_contexts(document, issued.contexts)
             configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
             lint(document, configs)
-            key = (fact.issuer_id, issued.key_id)
-            drafts.append(Draft(document, configs, key, public_keys[key]))
+            drafts.append(Draft(document, configs, fact.issuer_id, public_keys))
             if number % RENDERED_PER_TURN == 0:
                 await asyncio.sleep(0)
         return drafts
@@ -197,11 +200,16 @@ def _versions(fact: CredentialFacts) -> _Versions:
 
 
 def _signing(
-    fact: CredentialFacts, draft: Draft, signatures: Sequence[bytes], contact: str
+    fact: CredentialFacts,
+    draft: Draft,
+    signatures: Sequence[bytes],
+    tokens: tuple[MadeToken, ...],
+    contact: str,
 ) -> domain.Signing:
     document = with_signatures(draft.document, draft.configs, signatures)
     return domain.Signing(
         proofs=made_proofs(document),
+        tokens=tokens,
         document_sha256=digest(document_bytes(document)),
         achievement_name=fact.definition.name,
         issuer_name=fact.profile.name,

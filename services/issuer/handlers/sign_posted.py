@@ -25,7 +25,7 @@ from services.issuer.handlers.posted_keys import PostedKeys, sealed_for
 from services.issuer.handlers.proving import Draft, Prover, prove
 from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import skipped
-from services.issuer.key_rules import PublishedKey, demand_signable
+from services.issuer.key_rules import demand_signable
 from services.issuer.posted_store import PostedRef
 from services.issuer.projections import project
 from shared.contracts.posted import PostedCredentialIssued
@@ -33,6 +33,7 @@ from shared.database import Database
 from shared.errors import NotFound, Unavailable
 from shared.eventstore import Append, Recorded, Session
 from shared.proofs import multikey
+from shared.proofs.public_keys import PublicKey
 
 LANE = "issuer.sign_posted"
 
@@ -62,11 +63,15 @@ class SignPosted:
         async with self._database.connection() as connection:
             kept = await self._posted_keys.of(connection, [ref for _, ref, _ in intents])
             known = [intent for intent in intents if intent[1] in kept]
-            keys = {(ref[0], issued.key_id) for _, ref, issued in known}
+            keys = {(ref[0], key_id) for _, ref, issued in known for key_id in issued.key_ids}
             public_keys = await store.public_keys(connection, keys)
         if keys - public_keys.keys():
             raise Unavailable("A public key is not published yet.")
-        drafts = [_draft(kept[intent[1]], intent, public_keys) for intent in known]
+        for _, ref, issued in known:
+            for key_id in issued.key_ids:
+                demand_signable(public_keys[(ref[0], key_id)], issued.created)
+        decoded = {key: multikey.key_of_text(each.public_key_multibase) for key, each in public_keys.items()}
+        drafts = [_draft(kept[intent[1]], intent, decoded) for intent in known]
         signers = await self._signing_keys.of(keys)
         signatures = await prove(self._prover, signers, drafts)
         return {
@@ -93,16 +98,13 @@ class SignPosted:
         await project(session.connection, await session.append(appends))
 
 
-def _draft(key: bytes, intent: _Intent, public_keys: Mapping[store.KeyRef, PublishedKey]) -> Draft:
+def _draft(key: bytes, intent: _Intent, public_keys: Mapping[store.KeyRef, PublicKey]) -> Draft:
     _, ref, issued = intent
-    public_key = public_keys[(ref[0], issued.key_id)]
-    demand_signable(public_key, issued.created)
     document = content_of(key, ref, issued).document
     check_contexts(document, issued.contexts)
     configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
     lint(document, configs)
-    decoded = multikey.decode_public_key(public_key.public_key_multibase)
-    return Draft(document, configs, (ref[0], issued.key_id), decoded)
+    return Draft(document, configs, ref[0], public_keys)
 
 
 def _made(draft: Draft, signatures: Sequence[bytes]) -> bytes:

@@ -18,11 +18,11 @@ from services.issuer import domain, status_list_store, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.signed import document_bytes, proof_configs, with_signatures
 from services.issuer.documents.status_list import ListFacts, render_status_list
+from services.issuer.forms import Forms, SigningPlan
 from services.issuer.handlers.linting import lint_credential
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.proving import Draft, Prover, prove
 from services.issuer.handlers.signing_keys import SigningKeys
-from services.issuer.key_rules import signing_key
 from services.issuer.projections import project
 from services.issuer.status_list_store import ListKey, ListRow
 from services.issuer.store import Tenant
@@ -51,10 +51,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ListTerms:
-    """How lists are made: which proofs, and for how long a version and a copy of it are good."""
+    """How lists are made: in which forms, and for how long a version and a copy of it are good."""
 
     addresses: Addresses
-    cryptosuites: tuple[str, ...]
+    forms: Forms
     validity: timedelta
     ttl_ms: int
 
@@ -78,9 +78,14 @@ class StatusLists:
     async def next_versions(
         self, session: Session, changes: Sequence[Change], tenants: Mapping[str, Tenant]
     ) -> list[Append]:
-        """Sign the next version of each list with the newest key that its tenant signs with now."""
+        """Sign the next version of each list with the newest keys that its tenant signs with now."""
         if not changes:
             return []
+        public_keys = {
+            (tenant.issuer_id, key.key_id): multikey.key_of_text(key.public_key_multibase)
+            for tenant in tenants.values()
+            for key in tenant.keys
+        }
         valid_until = session.at + self._terms.validity
         drafts = []
         for change in changes:
@@ -90,25 +95,30 @@ class StatusLists:
                 self._terms.addresses,
                 ListFacts(name, tenant.did, change.bits, session.at, valid_until, self._terms.ttl_ms),
             )
-            key = signing_key(tenant.keys, session.at)
-            configs = proof_configs(document, self._planned(change.row), key.key_id, session.at)
+            signing = self._terms.forms.plan(tenant.keys, session.at)
+            configs = proof_configs(document, _planned(change.row, signing), signing.key_id, session.at)
             lint_credential(document, configs)
-            public_key = multikey.decode_public_key(key.public_key_multibase)
-            drafts.append(Draft(document, configs, (issuer_id, key.key_id), public_key))
-        signers = await self._signing_keys.of({draft.key for draft in drafts})
+            drafts.append(Draft(document, configs, issuer_id, public_keys))
+        signers = await self._signing_keys.of(
+            draft.key(position) for draft in drafts for position in range(len(draft.configs))
+        )
         signatures = await prove(self._prover, signers, drafts)
         return [
             _append(change, with_signatures(draft.document, draft.configs, made), session, valid_until)
             for change, draft, made in zip(changes, drafts, signatures, strict=True)
         ]
 
-    def _planned(self, row: ListRow) -> list[PlannedProof]:
-        """One proof a suite; the id derives from list and version, so that a retry makes no other."""
-        version = row.version + 1
-        return [
-            PlannedProof(id=f"urn:uuid:{uuid5(UUID(row.key[1]), f'{version}/{suite}')}", cryptosuite=suite)
-            for suite in self._terms.cryptosuites
-        ]
+
+def _planned(row: ListRow, signing: SigningPlan) -> list[PlannedProof]:
+    """One proof a suite; the id derives from list and version, so that a retry makes no other."""
+    return [
+        PlannedProof(
+            id=f"urn:uuid:{uuid5(UUID(row.key[1]), f'{row.version + 1}/{suite}')}",
+            cryptosuite=suite,
+            key_id=signing.named(key),
+        )
+        for suite, key in signing.proofs
+    ]
 
 
 def _append(change: Change, document: JsonObject, session: Session, valid_until: Any) -> Append:

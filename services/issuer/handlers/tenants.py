@@ -1,4 +1,5 @@
-"""Tenants: made by an operator, with a secret, a key and a first status list; and their profile's versions.
+"""Tenants: made by an operator, with a secret, keys for the chosen forms and a first status list; and the
+versions of their profiles.
 
 These commands work on a Database alone; no server need run.
 """
@@ -13,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.issuer import domain, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.handlers.new_keys import make_key
-from services.issuer.handlers.proving import proving_here, refuse_unusable_suites
+from services.issuer.handlers.proving import forms_of, proving_here
 from services.issuer.handlers.public_address import keep_public_url
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.signing_keys import SigningKeys, migrate_keys, open_keys, token_of
@@ -62,12 +63,12 @@ async def create_issuer(
     PUBLIC_URL than the first tenant's, and Invalid for a slug that is none or a suite that cannot be used.
     """
     _check_slug(slug)
-    refuse_unusable_suites(settings.cryptosuites, suites)
+    forms = forms_of(settings, suites)
     master_key = MasterKey.from_file(settings.master_key_file)
     secrets, token = TenantSecrets(master_key), token_of(settings)
     terms = ListTerms(
         Addresses(settings.public_url),
-        settings.cryptosuites,
+        forms,
         settings.status_list_validity,
         settings.status_list_ttl_ms,
     )
@@ -80,23 +81,29 @@ async def create_issuer(
         if history:
             domain.decide_create_issuer(history[-1], slug, history[-1].did, profile, session.at)
             return IssuerView(slug, history[-1].did, history[-1].profile_version, created=False)
-        key = await make_key(master_key, token, settings.public_url, slug)
-        events = domain.decide_create_issuer(None, slug, key.did, profile, session.at)
+        keys = [
+            await make_key(master_key, token, settings.public_url, slug, kind) for kind in sorted(forms.kinds)
+        ]
+        did = keys[0].did  # of all: a did:key has one
+        events = domain.decide_create_issuer(None, slug, did, profile, session.at)
         wrapped = secrets.make(slug)
         await store.insert_tenant(session.connection, slug, wrapped)
         # Apart from this transaction: a key without a tenant is nobody's, a tenant never lacks its key.
         async with signing.connection() as connection:
-            await insert_key(connection, slug, key.key_id, key.kept)
-        first_key = PublishedKey(key.key_id, key.public_key_multibase, session.at, session.at)
-        tenant = Tenant(slug, wrapped, key.did, 1, (first_key,))
+            for key in keys:
+                await insert_key(connection, slug, key.key_id, key.kept)
+        first_keys = [
+            PublishedKey(key.key_id, key.public_key_multibase, session.at, session.at) for key in keys
+        ]
+        tenant = Tenant(slug, wrapped, did, 1, tuple(first_keys))
         first_list = list_id(secrets.open(slug, wrapped), 0)
         appends = [
             Append(slug, events[0].stream, 0, tuple(events), meta),
-            key.published(slug, at=session.at, valid_from=session.at, meta=meta),
+            *(key.published(slug, at=session.at, valid_from=session.at, meta=meta) for key in keys),
             *await lists.open(session, [(slug, first_list)], {slug: tenant}, meta),
         ]
         await project(session.connection, await session.append(appends))
-    return IssuerView(slug, key.did, 1, created=True)
+    return IssuerView(slug, did, 1, created=True)
 
 
 async def list_issuers(database: Database) -> list[IssuerView]:

@@ -41,15 +41,15 @@ from shared.proofs.workers import CanonicalWorkers
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who signs the own list: its Ed25519 key (32 bytes), a name for people, and the signer."""
+    """Who signs the own list: its public key, a name for people, and the signer."""
 
-    public_key: bytes
+    public_key: PublicKey
     name: str
     signer: MessageSigner
 
     @property
     def did(self) -> str:
-        return didkey.did(PublicKey.ed25519(self.public_key))
+        return didkey.did(self.public_key)
 
 
 async def recognise(database: Database, operator: Operator, issuer: RecognisedIssuer) -> None:

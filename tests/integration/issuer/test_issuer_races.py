@@ -22,6 +22,7 @@ from shared.database import Database
 from shared.errors import Invalid, StaleStream, Unavailable
 from shared.eventstore import Append, Recorded, Session
 from shared.keys import EphemeralSigner, Signer
+from shared.proofs.public_keys import PublicKey
 from shared.sealing import MasterKey
 from shared.service import Service
 from tests.integration.issuer.conftest import META, SETTLE_WAIT_S, Desk, client, opened, take
@@ -283,7 +284,7 @@ class CountingSigner:
     signed: list[bytes] = field(default_factory=list)
 
     @property
-    def public_key(self) -> bytes:
+    def public_key(self) -> PublicKey:
         return self.inner.public_key
 
     def sign(self, messages: Iterable[bytes]) -> list[bytes]:

@@ -25,7 +25,7 @@ from shared.contracts.achievements import (
 from shared.contracts.credentials import CredentialIssued, MadeProof, PinnedContext, PlannedProof, StatusEntry
 from shared.contracts.issuers import IssuerProfile
 from shared.contracts.sealed import SealedAssessment, SealedEvidence, SealedLearner, SealedResult
-from shared.keys import EnvelopeSigner, seal_seed
+from shared.keys import EnvelopeSigner, seal_private_key
 from shared.proofs import contexts
 from shared.proofs.suites import SUITES
 from shared.sealing import MasterKey
@@ -183,7 +183,7 @@ def signed_document(
 ) -> tuple[dict[str, Any], tuple[MadeProof, ...]]:
     """The credential signed by the key of a fixed seed, and the proofs as an event records them."""
     master = MasterKey(bytes(32))
-    signer = EnvelopeSigner.open(master, seal_seed(master, bytes(range(32)), KEY_ID), KEY_ID)
+    signer = EnvelopeSigner.open(master, seal_private_key(master, bytes(range(32)), KEY_ID), KEY_ID)
     document = render_credential(RENDERER, facts)
     planned = [planned_proof(number, suite) for number, suite in enumerate(suites)]
     configs = proof_configs(document, planned, KEY_ID, facts.issued.created)

@@ -26,10 +26,11 @@ from services.issuer.documents.signed import (
     signatures_of,
 )
 from services.issuer.documents.status_list import ListFacts, render_status_list
+from services.issuer.documents.tokens import renderer_for
 from services.issuer.handlers.linting import lint_credential
 from services.issuer.handlers.pages import DriftError, signed_bytes
 from shared.contracts import sealed
-from shared.contracts.credentials import CredentialSigned
+from shared.contracts.credentials import CredentialSigned, PlannedToken
 from shared.proofs import openbadge_schema, vcdm
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.rdfc import Canonicaliser
@@ -65,6 +66,8 @@ GOLDEN_DOCUMENTS: dict[str, Callable[[], Any]] = {
     "credential-1.json": lambda: render_credential(1, FACTS),
     "credential-1-minimal.json": lambda: render_credential(1, minimal()),
     "credential-1-signed.json": lambda: signed_document(FACTS, ("eddsa-rdfc-2022", "eddsa-jcs-2022"))[0],
+    "credential-2.json": lambda: render_credential(2, FACTS),
+    "credential-2-minimal.json": lambda: render_credential(2, minimal()),
     "achievement.json": lambda: achievement_page(ADDRESSES, ACHIEVEMENT_ID, 2, DEFINITION),
     "profile.json": lambda: profile_page(ADDRESSES, "oslo", DID, PROFILE),
     "status-list.json": lambda: render_status_list(ADDRESSES, LIST),
@@ -109,6 +112,17 @@ def test_name_and_email_stand_in_no_document_in_clear_but_can_be_confirmed_with_
         expected = hashlib.sha256((value + identity["salt"]).encode()).hexdigest()
         assert identity["identityHash"] == f"sha256${expected}"
         assert len(bytes.fromhex(identity["salt"])) == 16
+
+
+def test_the_subject_of_an_open_badges_token_is_a_place_in_its_credential_and_nobodys_name() -> None:
+    before, after = render_credential(1, FACTS), render_credential(2, FACTS)
+    subject: Any = after["credentialSubject"]
+    assert subject["id"] == f"{after['id']}#subject"
+    assert next(iter(subject)) == "id"
+    assert {**after, "credentialSubject": before["credentialSubject"]} == before
+    assert {name: value for name, value in subject.items() if name != "id"} == before["credentialSubject"]
+    assert renderer_for([PlannedToken(form="ob-jwt")]) == 2
+    assert renderer_for([PlannedToken(form="vc+jwt")]) == renderer_for([]) == 1
 
 
 def numbers(value: Any) -> list[Any]:

@@ -12,7 +12,13 @@ from services.issuer import domain
 from services.issuer.domain import Credential, IssuePlan, Making, Signing
 from shared.contracts.achievements import AchievementPublished, SecondPass
 from shared.contracts.assessments import AssessmentPassed
-from shared.contracts.credentials import CredentialRevoked, CredentialSigned, MadeProof
+from shared.contracts.credentials import (
+    CredentialRevoked,
+    CredentialSigned,
+    MadeProof,
+    MadeToken,
+    PlannedToken,
+)
 from shared.contracts.event import Event
 from shared.contracts.issuers import ApiKeyCreated, IssuerPublished
 from shared.errors import Conflict, Invalid, NotFound, Rejected
@@ -22,6 +28,7 @@ AT = ISSUED.created + timedelta(hours=1)
 OTHER_ID = "7f3c0000-0000-8000-8000-0000000000c2"
 SIGNING = Signing(
     proofs=(MadeProof(id=ISSUED.proofs[0].id, cryptosuite="eddsa-rdfc-2022", proof_value="z1"),),
+    tokens=(MadeToken(form="vc+jwt", key_id=ISSUED.key_id, signature="c2ln", sha256="1" * 64),),
     document_sha256="0" * 64,
     achievement_name="A",
     issuer_name="B",
@@ -35,7 +42,7 @@ PASSED = AssessmentPassed(
     assessed_at=ISSUED.awarded_at,
     sealed="-",
 )
-MAKING = Making(1, ISSUED.key_id, 1, ISSUED.contexts, ISSUED.proofs)
+MAKING = Making(1, ISSUED.key_id, 1, ISSUED.contexts, ISSUED.proofs, (PlannedToken(form="vc+jwt"),))
 
 
 def signed() -> Credential:
@@ -95,6 +102,7 @@ def test_the_intent_pins_everything_that_decides_the_bytes() -> None:
     assert event.valid_until == AT + timedelta(days=10)
     assert event.awarded_at == PASSED.assessed_at
     assert (event.key_id, event.renderer, event.profile_version) == (ISSUED.key_id, 1, 1)
+    assert event.tokens == MAKING.tokens
     assert (event.contexts, event.proofs, event.status) == (ISSUED.contexts, ISSUED.proofs, ISSUED.status)
 
 
@@ -106,6 +114,7 @@ def test_an_issued_credential_is_signed_once() -> None:
     (event,) = domain.decide_sign(Credential(ISSUED), SIGNING, AT)
     assert event.signed_at == AT
     assert event.key_id == ISSUED.key_id
+    assert event.tokens == SIGNING.tokens
     assert domain.decide_sign(signed(), SIGNING, AT) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import Invalid
 from shared.proofs import base64url, jws, vc_jwt
 from shared.proofs.public_keys import KeyKind
-from shared.proofs.strictjson import JsonObject
+from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject
 from shared.proofs.vc_jwt import Form
 from tests.signing import KeyPair
 
@@ -38,7 +38,28 @@ def test_a_credential_comes_back_from_its_token(
     assert jws.verify(read.token, KeyPair(1, kind).public_key)
     assert (read.document, read.form, read.verification_method) == (badge, form, METHOD)
     assert read.token.header["alg"] == algorithm
-    assert set(read.token.header) - {"cty"} == {"alg", "typ", "kid"}
+    assert set(read.token.header) - {"cty", "jwk"} == {"alg", "typ", "kid"}
+    # A platform of Open Badges that resolves no DID finds the key in the token.
+    assert read.token.embedded_key() == (KeyPair(1, kind).public_key if form is Form.OPEN_BADGE else None)
+    assert read.signed_at is None
+
+
+@pytest.mark.parametrize(("form", "kind", "algorithm"), FORMS)
+def test_a_token_tells_when_it_was_signed_and_is_otherwise_the_same(
+    badge: JsonObject, form: Form, kind: KeyKind, algorithm: str
+) -> None:
+    pair, moment = KeyPair(1, kind), datetime(2026, 3, 1, 9, 30, 0, 700_000, UTC)
+    signed = vc_jwt.to_sign(badge, form, pair.public_key, METHOD, moment)
+    read = vc_jwt.read(jws.compact(signed, pair.sign([signed])[0]))
+    assert read.signed_at == moment.replace(microsecond=0), "whole seconds, and never later than it was"
+    assert read.document == badge
+    assert read.token.algorithm == algorithm
+
+
+def test_what_is_too_large_to_be_read_is_not_signed(badge: JsonObject) -> None:
+    large = {**badge, "description": "x" * DOCUMENT_BYTES_MAX}
+    with pytest.raises(Invalid, match="json-too-large"):
+        vc_jwt.to_sign(large, Form.CREDENTIAL, KeyPair(1).public_key, METHOD)
 
 
 def test_an_open_badge_repeats_what_the_standard_asks_for(badge: JsonObject) -> None:

@@ -1,0 +1,56 @@
+"""docs/how-to/sign-in-other-forms.md, pasted block after block: a credential in each form, and new keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from services.demo.sample import SLUG
+from tests.integration.world.conftest import PeopledWorld
+from tests.integration.world.terminal import Terminal, blocks
+
+PUBLIC = "https://credentials.example.edu"
+
+
+@pytest.fixture
+def bus_settings() -> dict[str, str]:
+    """The world under https, as only its addresses know, with every kind of key and none that waits."""
+    return {
+        "PUBLIC_URL": PUBLIC,
+        "KEY_OVERLAP_S": "0",
+        "CRYPTOSUITES": '["eddsa-rdfc-2022", "ecdsa-rdfc-2019"]',
+        "TOKENS": '["vc+jwt/ES256", "ob-jwt/RS256"]',
+    }
+
+
+async def verdict(world: PeopledWorld, content: bytes) -> str:
+    """Return the verdict of the world's verifier."""
+    async with httpx2.AsyncClient(base_url=world.installation.address) as client:
+        answer = await client.post("/verifier/verify", content=content)
+    return str(answer.json()["verdict"])
+
+
+async def test_the_page_leads_to_a_credential_in_each_form_and_to_new_keys(
+    world: PeopledWorld, tmp_path: Path
+) -> None:
+    seen, fetched, rotated = blocks("sign-in-other-forms.md")
+    told = await world.passed()
+    address = f"{world.installation.address}/credentials/{told['credential_id']}"
+    terminal = Terminal(tmp_path / "terminal", world, SLUG=SLUG, CREDENTIAL=address)
+    listed, _, published = (await terminal.paste(seen)).rpartition("\n{")
+    assert listed.count("signs now") == 3
+    assert [method["type"] for method in json.loads("{" + published)["verificationMethod"]] == [
+        "Multikey",
+        "Multikey",
+        "JsonWebKey",
+    ]
+    await terminal.paste(fetched)
+    files = [tmp_path / "terminal" / name for name in ("credential.vc.jwt", "badge.jwt")]
+    tokens = [file.read_bytes() for file in files]
+    document = httpx2.get(address).content
+    assert [await verdict(world, each) for each in (document, *tokens)] == ["valid"] * 3
+    assert (await terminal.paste(rotated)).count(f"of {SLUG}. It signs from") == 2
+    assert [await verdict(world, each) for each in (document, *tokens)] == ["valid"] * 3
