@@ -6,6 +6,7 @@ go to jose with the keys of the same DID document.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from typing import Any
@@ -81,8 +82,8 @@ async def made() -> tuple[list[Any], list[list[str]]]:
 
 
 @pytest.fixture(scope="module")
-async def everything() -> tuple[list[Any], list[list[str]]]:
-    return await made()
+def everything() -> tuple[list[Any], list[list[str]]]:
+    return asyncio.run(made())
 
 
 def test_a_document_with_a_proof_by_each_suite_verifies_at_digital_bazaars(
@@ -90,12 +91,16 @@ def test_a_document_with_a_proof_by_each_suite_verifies_at_digital_bazaars(
 ) -> None:
     assert peer.ask("resolve", document=DOCUMENT) == DID
     documents, _ = everything
-    assert [peer.ask("verify", credential=document) for document in documents] == [VERIFIED] * CREDENTIALS
-    assert VERIFIED not in [peer.ask("verify", credential=tampered(document)) for document in documents]
+    for document in documents:
+        # One at a time: of a set it takes any that holds for enough.
+        alone = [{**document, "proof": [proof]} for proof in document["proof"]]
+        assert [peer.ask("verify", credential=each) for each in alone] == [VERIFIED] * len(SUITES)
+        assert peer.ask("verify", credential=tampered(document)) != VERIFIED
+    assert peer.ask("verify", credential=documents[0]) == VERIFIED
     for position in range(len(SUITES)):
-        spoilt = copy.deepcopy(documents[0])
-        spoilt["proof"][position]["proofValue"] = documents[1]["proof"][position]["proofValue"]
-        assert peer.ask("verify", credential=spoilt) != VERIFIED
+        spoilt = copy.deepcopy(documents[0]["proof"][position])
+        spoilt["proofValue"] = documents[1]["proof"][position]["proofValue"]
+        assert peer.ask("verify", credential={**documents[0], "proof": [spoilt]}) != VERIFIED
 
 
 @pytest.mark.parametrize("position", range(len(TOKENS)), ids=[" ".join(pair) for pair in TOKENS])

@@ -118,7 +118,9 @@ async def test_every_proof_and_token_of_a_credential_verifies_and_tells_the_same
     assert plain.headers["content-type"].startswith("text/plain")
     bare = {name: value for name, value in document.json().items() if name != "proof"}
     (signed,) = await desk.log(CredentialSigned)
+    (intent,) = await desk.log(CredentialIssued)
     assert isinstance(signed.event, CredentialSigned)
+    assert isinstance(intent.event, CredentialIssued)
     for answer, made in zip((vc_jwt, ob_jwt), signed.event.tokens, strict=True):
         media = answer.headers["content-type"]
         assert (
@@ -126,6 +128,7 @@ async def test_every_proof_and_token_of_a_credential_verifies_and_tells_the_same
         )
         payload = opened_by_joserfc(answer.content, did_json)
         assert {name: payload[name] for name in bare} == bare
+        assert payload["iat"] == int(intent.event.created.timestamp()), "by which a retired key is judged"
         assert made.sha256 == hashlib.sha256(answer.content).hexdigest()
         assert NAME.encode() not in base64url.decode(answer.text.split(".")[1])
         assert EMAIL.encode() not in base64url.decode(answer.text.split(".")[1])
