@@ -60,9 +60,9 @@ class Problem(BaseModel):
         },
     )
 
-    type: str = Field(pattern="^urn:microcred:problem:[a-z-]+$", description="The code, as a URI.")
+    type: str = Field(pattern="^urn:microcred:problem:[a-z0-9-]+$", description="The code, as a URI.")
     status: int = Field(ge=400, le=599, description="The HTTP status.")
-    code: str = Field(pattern="^[a-z-]+$", description="The problem's name, for programs.")
+    code: str = Field(pattern="^[a-z0-9-]+$", description="The problem's name, for programs.")
     title: str = Field(description="The problem in a sentence, for people.")
     reasons: list[str] = Field(
         default=[], description="One sentence for each broken rule; absent where there is one rule alone."

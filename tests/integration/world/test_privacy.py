@@ -136,13 +136,13 @@ async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
             yield Installation(tmp_path, cluster, provider, http, mailbox, partner, achievement_id)
 
 
-def posted(name: str, **changes: Any) -> dict[str, Any]:
+def posted(credential_id: str, **changes: Any) -> dict[str, Any]:
     """A credential that somebody wrote about the learner, for VCALM."""
     subject = {"id": "did:example:learner", "name": NAME, "description": f"{EMAIL} {LEARNER['reference']}"}
     return {
         "credential": {
             "@context": ["https://www.w3.org/ns/credentials/v2"],
-            "id": name,
+            "id": credential_id,
             "type": ["VerifiableCredential"],
             "credentialSubject": subject,
             **changes,
@@ -161,7 +161,7 @@ async def refused_requests(installation: Installation) -> list[str]:
         await http.post("/assessor/assessments", json=passed | {"assessor": "Another One"}),
         await http.post("/assessor/assessments", content=json.dumps(passed)[:-9]),
         await http.post("/verifier/verify", json={"credentialSubject": {"name": NAME}}),
-        await http.post("/issuer/credentials/issue", json=posted("urn:x:1", **{NAME: EMAIL})),
+        await http.post("/issuer/credentials/issue", json=posted("urn:x:1", undefined=NAME)),
         await http.post("/issuer/credentials/issue", json=posted("urn:x:2", issuer=f"urn:x:{EMAIL}")),
         await http.post("/issuer/credentials/issue", json=posted("urn:x:3") | {NAME: EMAIL}),
         await http.post("/issuer/credentials/issue", json=posted(PERSONAL_NAME, name=NAME)),
