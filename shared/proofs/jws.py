@@ -5,8 +5,9 @@ that nobody reads another token from it. Which algorithm is used is decided by t
 the header has to name the one of the key. Whoever signs gets bytes and gives a signature; no private key is
 seen here.
 
-Refuses `none` and every algorithm that no key here has, header members that would have somebody fetch a key
-or process the token differently (jku, x5u, x5c, crit, b64, zip, enc …), and tokens beyond the limits.
+Refuses what is no signature (`none`, codes made with a shared secret, nothing at all) for good, and as not
+supported those that no key here has; header members that would have somebody fetch a key or process the token
+differently (jku, x5u, x5c, crit, b64, zip, enc …), and tokens beyond the limits.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ _PRESENT = {KeyKind.ED25519: "EdDSA", KeyKind.P256: "ES256", KeyKind.RSA: "RS256
 # Keys from an address that the signer chose, certificates, other ways to process, encryption: RFC 7515 §4.1,
 # RFC 7797, RFC 7516. A verifier that does not understand one of them must not act as if it were not there.
 _MEMBERS_REFUSED = frozenset({"jku", "x5u", "x5c", "x5t", "x5t#S256", "crit", "b64", "zip", "enc"})
+_OTHERS = frozenset(
+    {"RS384", "RS512", "PS256", "PS384", "PS512", "ES384", "ES512", "ES256K", "Ed448"}
+    | {"ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
+)
+"""The signatures of the JOSE registry that another verifier may know. Whatever else a header names is none:
+not `none`, and not a code made with a shared secret, which whoever checks it could have made."""
 _PARTS = 3
 _KEYS_CACHED_MAX = 1_024
 
@@ -82,7 +89,11 @@ def parse(text: str) -> Token:
         raise malformed("its header or its signature is too long")
     header = json_object(header_bytes, "header")
     algorithm = header.get("alg")
-    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+    if not isinstance(algorithm, str):
+        raise malformed("its header names no algorithm")
+    if not signature or algorithm not in ALGORITHMS | _OTHERS:
+        raise malformed("it carries nothing that only its signer could have made")
+    if algorithm in _OTHERS:
         raise Invalid("token-unsupported", "The token is signed in a way that is not supported.")
     if _MEMBERS_REFUSED & header.keys():
         raise Invalid("token-unsupported", "The token asks to be processed in a way that is not supported.")

@@ -105,6 +105,16 @@ async def test_a_token_of_another_algorithm_is_unknown_and_not_invalid(workers: 
     assert verdict["verdict"] == "unknown"
 
 
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "EdDSA"])
+async def test_a_token_without_a_signature_is_invalid(algorithm: str, workers: CanonicalWorkers) -> None:
+    """`none` with and without bytes behind it, a code that whoever checks it can make, and just nothing."""
+    _, payload, signature = TOKEN.split(".")
+    head = base64url.encode(f'{{"alg":"{algorithm}","typ":"vc+jwt"}}'.encode())
+    for end in ["", signature] if algorithm != "EdDSA" else [""]:
+        verdict = await verdict_on(f"{head}.{payload}.{end}".encode(), workers)
+        assert (verdict["verdict"], code_of(verdict)) == ("invalid", "PARSING_ERROR")
+
+
 @pytest.mark.parametrize(
     "data",
     [PNG, SVG, PNG[:-1], b"<svg>", b"a.b.c", b'"a.b.c"', b"\x89PNG\r\n\x1a\n", b"<"],
