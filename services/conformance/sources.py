@@ -31,7 +31,7 @@ class OwnLists:
         except NotFound:
             return unknown("status-list-unreachable", "Only this profile's own lists are looked up here.")
         signed = await self._issuing.secured(document, EddsaRdfc2022.cryptosuite)
-        return FoundList.of(json.dumps(signed).encode())
+        return FoundList.of(json.dumps(signed).encode(), url)
 
     async def registry(self, _did: str) -> None:
         return None

@@ -87,7 +87,7 @@ class Kept:
             row = await store.find_list(connection, url.removeprefix(self._lists_at))
         if row is None:
             return unknown("status-list-unreachable", "Its status list is not known here.")
-        return FoundList(row.credential.encode(), bytes.fromhex(row.sha256))
+        return FoundList(row.credential.encode(), bytes.fromhex(row.sha256), url)
 
     async def registry(self, did: str) -> Registry:
         async with self._database.connection() as connection:

@@ -86,6 +86,10 @@ class DocumentFacts:
 class ListFacts:
     """A status list as it was found: who it says it is, and the credential's value in it (a bit, mostly).
 
+    `id` is the address that it gives itself. One that gives none (Bitstring Status List 1.0 §2.2 does not
+    demand it) has the address that it was fetched from, and none where it was handed over as a file: an
+    issuer may have several, and nothing would tell whether this is the one that the credential names.
+
     `value` is an Objection where the list cannot be decoded, is too short, or ends before it.
     """
 

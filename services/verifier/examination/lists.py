@@ -122,7 +122,7 @@ async def status_facts(
     if isinstance(found, Objection):
         return StatusFacts(entry.purpose, entry.list_url, found)
     listed = await reader.read(found, allowance)
-    identifier = listed.reading.document.get("id")
+    identifier = listed.reading.document.get("id", found.url)
     facts = ListFacts(
         document=await document_facts(listed.reading, sources, issuer),
         id=identifier if isinstance(identifier, str) else None,

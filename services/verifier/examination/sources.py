@@ -27,14 +27,18 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class FoundList:
-    """A status list credential as bytes; `digest` (SHA-256) is the name under which it is cached."""
+    """A status list credential as bytes; `digest` (SHA-256) is the name under which it is cached.
+
+    `url` is where it stands, None for a file of which nobody knows.
+    """
 
     data: bytes
     digest: bytes
+    url: str | None
 
     @classmethod
-    def of(cls, data: bytes) -> FoundList:
-        return cls(data, sha256(data).digest())
+    def of(cls, data: bytes, url: str | None = None) -> FoundList:
+        return cls(data, sha256(data).digest(), url)
 
 
 class Sources(Protocol):

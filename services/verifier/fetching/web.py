@@ -64,7 +64,7 @@ class Web:
         if self._is_own(url):
             return unknown("status-list-unreachable", "Its status list is not known here.")
         found = await self._errand.get(url, self._list)
-        return found if isinstance(found, Objection) else FoundList.of(found)
+        return found if isinstance(found, Objection) else FoundList.of(found, url)
 
     async def _methods_at(
         self, did: str, url: str, age_s_max: float = float("inf")

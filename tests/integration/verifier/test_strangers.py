@@ -36,6 +36,18 @@ async def test_a_strangers_revocation_counts(client: AsyncClient, strangers: Str
     assert (verdict["verdict"], check(verdict, "status")["code"]) == ("invalid", "REVOKED")
 
 
+async def test_a_list_without_a_name_is_the_one_at_its_address(
+    client: AsyncClient, strangers: Strangers
+) -> None:
+    strangers.settle_in()
+    for revoked, result in ([], "valid"), ([INDEX], "invalid"):
+        path = f"/status/{result}"
+        strangers.documents[path] = strangers.listed(path, id=None, revoked=revoked)
+        assert (await verify(client, strangers.badge(path)))["verdict"] == result
+    strangers.documents["/status/other"] = strangers.listed("/status/1")
+    assert (await verify(client, strangers.badge("/status/other")))["verdict"] == "unknown"
+
+
 async def test_every_entry_is_looked_up_and_one_that_is_set_decides(
     client: AsyncClient, strangers: Strangers
 ) -> None:

@@ -223,7 +223,7 @@ ODD: dict[str, Odd] = {
     "another list of the issuer": Odd(
         as_bytes(GOOD), **LIST, status_list=status_list(id=LIST_URL.replace("0001", "0002"))
     ),
-    "a list without a name": Odd(as_bytes(GOOD), **LIST, status_list=status_list(id=None)),
+    "a file with a list without a name": Odd(as_bytes(GOOD), **LIST, status_list=status_list(id=None)),
     "a list without a context": Odd(as_bytes(GOOD), **LIST, status_list=b'{"@context": []}'),
     "a list that is not JSON": Odd(as_bytes(GOOD), **LIST, status_list=b"\x1f\x8b"),
     "a credential in place of its list": Odd(as_bytes(GOOD), **LIST, status_list=as_bytes(GOOD)),
