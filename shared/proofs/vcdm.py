@@ -16,6 +16,7 @@ from datetime import datetime
 from shared.proofs import datetimes, related_resources
 from shared.proofs.contexts import CREDENTIALS_V1, CREDENTIALS_V2
 from shared.proofs.jsonld_safety import is_absolute_iri
+from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 _LANGUAGE_MEMBERS = frozenset({"@value", "@language", "@direction"})
@@ -63,7 +64,7 @@ def _identifier(document: JsonObject) -> Iterator[str]:
 
 
 def _type(document: JsonObject) -> Iterator[str]:
-    types = _many(document.get("type"))
+    types = many(document.get("type"))
     if "VerifiableCredential" not in types or not all(isinstance(name, str) for name in types):
         yield "$.type: must be strings, with VerifiableCredential among them"
 
@@ -79,7 +80,7 @@ def _issuer(document: JsonObject) -> Iterator[str]:
 
 
 def _subject(document: JsonObject) -> Iterator[str]:
-    subjects = _many(document.get("credentialSubject"))
+    subjects = many(document.get("credentialSubject"))
     if not subjects:
         yield "$.credentialSubject: must be there and not be empty"
     for subject in subjects:
@@ -117,7 +118,7 @@ def _typed_members(document: JsonObject) -> Iterator[str]:
     for key in _TYPED:
         if key not in document:
             continue
-        for entry in _many(document[key]) or [None]:
+        for entry in many(document[key]) or [None]:
             if not isinstance(entry, dict) or not _has_type(entry):
                 yield f"$.{key}: must be an object with a type"
             elif key == "credentialSchema" and not is_absolute_iri(entry.get("id")):
@@ -137,7 +138,7 @@ def _related_resources(document: JsonObject) -> Iterator[str]:
 
 def _status_ids(document: JsonObject) -> Iterator[str]:
     for key in ("credentialStatus", "refreshService"):
-        for entry in _many(document.get(key)):
+        for entry in many(document.get(key)):
             if isinstance(entry, dict) and "id" not in entry:
                 yield f"$.{key}.id: must be a URL"
 
@@ -151,7 +152,7 @@ _RULES_1: _Rules = (*_EITHER, _validity_1, _typed_members, _status_ids)
 def _language_values(owner: JsonObject, place: str) -> Iterator[str]:
     """`name` and `description`: text, or text with its language and direction, one or several."""
     for key in ("name", "description"):
-        if key in owner and not all(map(_is_text, _many(owner[key]))):
+        if key in owner and not all(map(_is_text, many(owner[key]))):
             yield f"{place}.{key}: must be a string or an object of @value, @language and @direction"
 
 
@@ -167,11 +168,5 @@ def _is_direction(value: JsonObject) -> bool:
 
 
 def _has_type(entry: JsonObject) -> bool:
-    types = _many(entry.get("type"))
+    types = many(entry.get("type"))
     return bool(types) and all(isinstance(name, str) for name in types)
-
-
-def _many(value: JsonValue) -> list[JsonValue]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]

@@ -22,7 +22,8 @@ from shared.contracts.credentials import PinnedContext
 from shared.errors import Invalid
 from shared.proofs import contexts, jsonld_safety, openbadge_schema, vcdm
 from shared.proofs.multikey import encode_multibase
-from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject, JsonValue
+from shared.proofs.several import many
+from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject
 from shared.proofs.suites.signatures import SIGNATURE_BYTES
 
 CREDENTIAL_BYTES_MAX = DOCUMENT_BYTES_MAX
@@ -95,7 +96,7 @@ def lint_sample(document: JsonObject, configs: Sequence[JsonObject]) -> None:
 
 def check_contexts(document: JsonObject, pinned: Sequence[PinnedContext]) -> None:
     """Raise Invalid('context-changed') unless the document's contexts are the pinned bytes, in order."""
-    urls = [str(url) for url in _many(document["@context"])]
+    urls = [str(url) for url in many(document["@context"])]
     if [context.url for context in pinned] != urls or any(
         context.sha256 != contexts.digest(context.url) for context in pinned
     ):
@@ -141,7 +142,3 @@ def _refuse(parts: Sequence[_Spelled]) -> None:
 
 def _refusal(reasons: Sequence[str]) -> Invalid:
     return Invalid("document-refused", "The document breaks rules of its standards.", tuple(reasons))
-
-
-def _many(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else [value]

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.verifier.domain.facts import KeyFacts
-from services.verifier.examination.several import many
 from services.verifier.examination.sources import Method
 from shared.errors import Invalid
 from shared.proofs import datetimes, jwk, multikey, strictjson
 from shared.proofs.public_keys import PublicKey
+from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 

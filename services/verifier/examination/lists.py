@@ -16,7 +16,6 @@ from services.verifier.domain.facts import ListFacts, Objection, Outcome, Status
 from services.verifier.examination.objections import failed, objection, unknown
 from services.verifier.examination.opening import opened
 from services.verifier.examination.reading import Reading, read
-from services.verifier.examination.several import many
 from services.verifier.examination.signed import document_facts
 from services.verifier.examination.sources import FoundList, Sources
 from shared.errors import Invalid
@@ -24,6 +23,7 @@ from shared.proofs import bitstring
 from shared.proofs.allowance import Allowance
 from shared.proofs.bitstring import Bitstring
 from shared.proofs.jsonld_safety import is_absolute_iri
+from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 LISTS_CACHED_MAX = 1_024

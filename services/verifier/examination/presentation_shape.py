@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.verifier.examination.several import many
 from shared.proofs.contexts import CREDENTIALS_V2
 from shared.proofs.jsonld_safety import is_absolute_iri
+from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 PRESENTATION = "VerifiablePresentation"

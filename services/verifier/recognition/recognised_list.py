@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from services.verifier.examination.several import many
 from shared.errors import Invalid
 from shared.proofs import datetimes
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
+from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 ENTRIES_MAX: Final = 400
