@@ -62,7 +62,7 @@ def judge_presentation(facts: PresentationFacts, at: datetime) -> PresentationVe
     checks.append(unless_baseless(checks, CREDENTIALS, partial(_credentials, verdicts)))
     result = _result(checks)
     return PresentationVerdict(
-        result, _overall(result, checks), at, facts.document.issuer or None, tuple(checks), verdicts
+        result, _overall(result, checks, verdicts), at, facts.document.issuer or None, tuple(checks), verdicts
     )
 
 
@@ -84,8 +84,10 @@ def _result(checks: list[Check]) -> Result:
     return Result.VALID if outcomes <= {Outcome.PASSED} else Result.UNKNOWN
 
 
-def _overall(result: Result, checks: list[Check]) -> str:
+def _overall(result: Result, checks: list[Check], verdicts: tuple[Verdict, ...]) -> str:
     if result is Result.VALID:
+        if not verdicts:
+            return "The presentation is its holder's, and holds no credential: it proves nothing further."
         return "The presentation is its holder's, and every credential in it is genuine and in force."
     decisive = Outcome.FAILED if result is Result.INVALID else Outcome.UNKNOWN
     reason = next(check.sentence for check in checks if check.outcome is decisive)

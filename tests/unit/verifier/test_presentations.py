@@ -193,3 +193,11 @@ async def test_without_expectations_the_audience_is_not_asked(workers: Canonical
     verdict = await verdict_on(HOLDER.present(PLAIN), workers, Expected())
     assert verdict.result == "valid"
     assert {check.name: check.outcome for check in verdict.checks}["meant for this verifier"] == "skipped"
+
+
+async def test_a_presentation_of_nothing_praises_no_credential(workers: CanonicalWorkers) -> None:
+    verdict = await verdict_on(HOLDER.present(document={"verifiableCredential": None}, **FOR_US), workers)
+    assert (verdict.result, verdict.credentials) == ("valid", ())
+    assert verdict.sentence == (
+        "The presentation is its holder's, and holds no credential: it proves nothing further."
+    )
