@@ -67,8 +67,8 @@ def vcalm_routes(verify: Verify, limit: RateLimit) -> APIRouter:
         openapi_extra={"requestBody": _body("verifiableCredential", EXAMPLE)},
     )
     async def verify_credential(request: Request) -> dict[str, Any]:
-        """VCALM 1.0 §3.3.1: `{"verifiableCredential": …, "options": {…}}`, where the options
-        `returnCredential` and `returnResults` are understood."""
+        """VCALM 1.0 §3.3.1: `{"verifiableCredential": …, "options": {…}}`, where the option
+        `returnCredential` is understood."""
         limit.spend(caller := client_of(request))
         credential, options = _request(await request.body(), "verifiableCredential")
         verifying = verify.credential(credential, clock.now(), caller)
