@@ -46,6 +46,12 @@ DATE_TIME = "http://www.w3.org/2001/XMLSchema#dateTime"
 RENAMED = {"credentialStatus": f"{CREDENTIALS}credentialStatus"}
 LOSS = {"verdict": "invalid", "check": "contexts", "code": "DATA_LOSS_DETECTION_ERROR"}
 
+
+def continue_each_other(document: dict[str, Any]) -> None:
+    first, second = document["proof"]
+    first["previousProof"], second["previousProof"] = second["id"], first["id"]
+
+
 ODD: dict[str, Odd] = {
     # --- as it should be ---
     "a good badge": Odd(as_bytes(GOOD), "valid"),
@@ -167,6 +173,7 @@ ODD: dict[str, Odd] = {
     "a chain that begins with a proof that is not there": Odd(
         with_proof(previousProof="urn:uuid:1"), "invalid", "proof", "PROOF_VERIFICATION_ERROR"
     ),
+    "two proofs that each continue the other": Odd(altered(continue_each_other, signed(JCS, JCS)), **PROOF),
     "a graph that is too large": Odd(
         as_bytes({**GOOD, "evidence": MANY_NODES}), "unknown", "proof", "PROOF_TRANSFORMATION_ERROR"
     ),
