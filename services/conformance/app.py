@@ -13,13 +13,13 @@ GET  /                                  the identifiers of the throw-away issuer
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from services.conformance.did_resolver import resolution
+from services.conformance.did_resolver import KEY_FORMAT, resolution
 from services.conformance.issuing import Issuing
 from services.conformance.keys import throw_away_keys
 from services.conformance.shape import CONTEXTS
@@ -74,8 +74,10 @@ def conformance_app(workers: CanonicalWorkers, address: str) -> ASGIApp:
         return {name: keys[suite.key_kind].did for name, suite in SUITES.items()}
 
     @app.get("/did/{did:path}")
-    async def resolve(did: str) -> JSONResponse:
-        status, answer = resolution(did)
+    async def resolve(
+        did: str, key_format: Annotated[str, Query(alias="publicKeyFormat")] = KEY_FORMAT
+    ) -> JSONResponse:
+        status, answer = resolution(did, key_format)
         return JSONResponse(answer, status_code=status)
 
     _issue_routes(app, issuing, lists)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -228,15 +229,48 @@ async def test_what_is_no_request_is_400(body: bytes, client: httpx2.AsyncClient
         (SHORT, 400, "invalidPublicKeyLength"),
         ("did:key:!", 400, "invalidDid"),
         ("key:z6Mk", 400, "invalidDid"),
-        ("did:example:1", 400, "methodNotSupported"),
+        ("did:example:1", 400, "invalidDid"),
+        (HOLDER.did.replace("key", "experimental"), 400, "invalidDid"),
+        (HOLDER.did.replace("did:", "notDid:"), 400, "invalidDid"),
+        (HOLDER.did.replace("key:", "key:-4:"), 400, "invalidDid"),
+        ("did:key:@", 400, "invalidDid"),
+        (f"{HOLDER.did}/^bar^/?query=`#{HOLDER.multikey}", 400, "invalidDidUrl"),
         (f"{HOLDER.did}#other", 400, "invalidDidUrl"),
     ],
 )
 async def test_did_key_is_resolved(
     did: str, status: int, error: str | None, client: httpx2.AsyncClient
 ) -> None:
-    answer = await client.get("/did/" + did.replace("#", "%23"))
+    answer = await client.get("/did/" + quote(did, safe=""))
     told = answer.json()
     metadata = told.get("didResolutionMetadata") or told["didDereferencingMetadata"]
     assert (answer.status_code, metadata.get("error")) == (status, error)
+    assert ("didDereferencingMetadata" in told) == (error == "invalidDidUrl" or did == HOLDER.method)
     assert isinstance(told["didDocument"], dict)
+
+
+@pytest.mark.parametrize(
+    ("did", "key_format", "metadata"),
+    [
+        (HOLDER.did, "Multikey", {"didResolutionMetadata": {"contentType": "application/did+json"}}),
+        (HOLDER.did, "unknown", {"didResolutionMetadata": {"error": "unsupportedPublicKeyType"}}),
+        (
+            HOLDER.method,
+            "Ed25519VerificationKey2018",
+            {"didDereferencingMetadata": {"error": "invalidPublicKeyType"}},
+        ),
+        (
+            f"{HOLDER.did}#z6LSfHfAMAopsuBxaBzvp51GXrPf38Az13j2fmwqadbwwrzJ",
+            "Ed25519VerificationKey2018",
+            {"didDereferencingMetadata": {"error": "invalidPublicKeyType"}},
+        ),
+    ],
+)
+async def test_keys_are_told_as_multikey_and_in_no_other_format(
+    did: str, key_format: str, metadata: dict[str, Any], client: httpx2.AsyncClient
+) -> None:
+    options = {"publicKeyFormat": key_format, "enableExperimentalPublicKeyTypes": "false"}
+    answer = await client.get("/did/" + quote(did, safe=""), params=options)
+    told = answer.json()
+    assert {name: told.get(name) for name in metadata} == metadata
+    assert answer.status_code == (200 if key_format == "Multikey" else 400)
