@@ -14,6 +14,7 @@ from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject, JsonValue
 
 PRESENTATION = "VerifiablePresentation"
+ENVELOPED = "EnvelopedVerifiableCredential"
 CREDENTIALS_MAX = 8
 
 
@@ -32,6 +33,14 @@ def holder_of(presentation: JsonObject) -> str:
     holder = presentation.get("holder")
     identifier = holder.get("id") if isinstance(holder, dict) else holder
     return identifier if isinstance(identifier, str) else ""
+
+
+def enveloped_alone(presentation: JsonObject) -> bool:
+    """Whether every credential within is an envelope: a token holds no others (VC-JOSE-COSE 1.0 §3.1.2)."""
+    return all(
+        isinstance(credential, dict) and ENVELOPED in many(credential.get("type"))
+        for credential in credentials_of(presentation)
+    )
 
 
 def credentials_of(presentation: JsonObject) -> list[JsonValue]:

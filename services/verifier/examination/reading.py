@@ -140,10 +140,9 @@ async def read(
         secured = None if token is None else vc_jwt.read(token)
     except Invalid as refusal:
         return Reading({}, kind, unreadable=objection(refusal))
-    if secured is not None and secured.form not in kind.forms:
-        return Reading(
-            {}, kind, unreadable=failed("token-malformed", f"The token is not one of a {kind.name}.")
-        )
+    misplaced = None if secured is None else _misplaced(secured, kind)
+    if misplaced is not None:
+        return Reading({}, kind, unreadable=misplaced)
     document = value if secured is None else secured.document
     problems = kind.problems(document)
     malformed = tuple(problem for problem in problems if not _of_context(problem))
@@ -156,6 +155,15 @@ async def read(
     if secured is not None:
         return await _token_reading(secured, kind, contexts, allowance)
     return await _proofs_reading(document, kind, contexts, allowance)
+
+
+def _misplaced(secured: SecuredDocument, kind: Kind) -> Objection | None:
+    if secured.form not in kind.forms:
+        return failed("token-malformed", f"The token is not one of a {kind.name}.")
+    if kind is PRESENTATION and not presentation_shape.enveloped_alone(secured.document):
+        message = "A token of a presentation holds no credentials but enveloped ones."
+        return failed("token-malformed", message)
+    return None
 
 
 async def _token_reading(

@@ -195,6 +195,20 @@ async def test_without_expectations_the_audience_is_not_asked(workers: Canonical
     assert {check.name: check.outcome for check in verdict.checks}["meant for this verifier"] == "skipped"
 
 
+@pytest.mark.parametrize("within", [[PLAIN], [envelope(ISSUER.token(badge())), PLAIN], PLAIN])
+async def test_a_token_of_a_presentation_holds_enveloped_credentials_alone(
+    within: Any, workers: CanonicalWorkers
+) -> None:
+    document = {
+        "@context": [CONTEXT],
+        "type": ["VerifiablePresentation"],
+        "holder": HOLDER.did,
+        "verifiableCredential": within,
+    }
+    verdict = await verdict_on(HOLDER.token(document, Form.PRESENTATION), workers, Expected())
+    assert (verdict.result, first_amiss(verdict)) == ("invalid", ("parsed", "PARSING_ERROR"))
+
+
 async def test_a_presentation_of_nothing_praises_no_credential(workers: CanonicalWorkers) -> None:
     verdict = await verdict_on(HOLDER.present(document={"verifiableCredential": None}, **FOR_US), workers)
     assert (verdict.result, verdict.credentials) == ("valid", ())
