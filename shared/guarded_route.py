@@ -5,6 +5,9 @@ is wrong with them. A GuardedRoute looks in this order, and refuses at the first
 
     the key and its scope (401, 403), the key's rate limit (429), the body's media type (415), the body
 
+The body is read strictly (shared/proofs/strictjson.py): what stands there twice, or what another reader would
+read otherwise, is refused (422) and not settled in favour of either.
+
 An operation declares `caller: Annotated[Caller, guard(Scope.X)]` on a router made with
 `route_class=GuardedRoute`. On any other route it is served to nobody: its key was never looked at.
 """
@@ -19,12 +22,15 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from shared import access
 from shared.access import Access, Caller
 from shared.errors import UnreadMedia
 from shared.http import client_of
 from shared.limits import RateLimit
+from shared.proofs import strictjson
 
 JSON = "application/json"
 
@@ -98,13 +104,36 @@ class GuardedRoute(APIRoute):
         async def admit_first(request: Request) -> Response:
             for demand in demands:
                 await demand.admit(request)
-            if takes_json and not _is_json(request.headers.get("Content-Type", "")):
-                raise UnreadMedia(
-                    "media-type-unread", f"Send the body as JSON, with the header 'Content-Type: {JSON}'."
-                )
+            if takes_json:
+                if not _is_json(request.headers.get("Content-Type", "")):
+                    raise UnreadMedia(
+                        "media-type-unread", f"Send the body as JSON, with the header 'Content-Type: {JSON}'."
+                    )
+                request = await _read_strictly(request)
             return await read_and_serve(request)
 
         return admit_first
+
+
+class _ReadRequest(Request):
+    """A request whose JSON is read already: the framework asks for the value, and gets this one."""
+
+    value: strictjson.JsonValue = None
+
+    async def json(self) -> strictjson.JsonValue:
+        return self.value
+
+
+async def _read_strictly(request: Request) -> Request:
+    """Read the body of `request`. Raises Invalid; without any body nothing is wrong yet."""
+    read = _ReadRequest(request.scope, request.receive)
+    try:
+        body = await read.body()
+    except ClientDisconnect:
+        raise HTTPException(400, "The body ended before its end.") from None
+    if body:
+        read.value = strictjson.loads(body)
+    return read
 
 
 def _is_json(content_type: str) -> bool:

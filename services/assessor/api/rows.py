@@ -3,7 +3,8 @@
 A fault is an Invalid about one row; the rows around it are read as if it were not there. That is why a CSV
 record may not span lines: one stray quote would swallow its neighbours. Text with line breaks goes in NDJSON.
 A CSV header that cannot be read leaves nothing to read the rows by: the reader says so once and is `done`, as
-it is with a file in UTF-16, which is told from its first bytes.
+it is with a file in UTF-16, which is told from its first bytes. A key that stands twice in an NDJSON row is a
+fault, as it is in a single submission.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pydantic_core
 
 from services.assessor.api.submission import SubmissionBody, refusal_of
 from shared.errors import Invalid
+from shared.proofs import strictjson
 
 RESULT_PREFIX = "result:"
 CSV_REQUIRED = (
@@ -70,9 +72,12 @@ class NdjsonRows:
             raise Invalid("body-not-utf8", "The rows cannot be read.", (UTF_16_TOLD,))
         _text(line)
         try:
-            return SubmissionBody.model_validate_json(line)
+            body = SubmissionBody.model_validate_json(line)
         except pydantic.ValidationError as error:
             raise refusal_of(error) from None
+        if not _has_keys_at_most(body.keys(), line):
+            strictjson.loads(line)
+        return body
 
     def assessment_id(self, line: bytes) -> str | None:
         try:
@@ -165,6 +170,18 @@ def _nested(row: dict[str, str]) -> dict[str, Any]:
     if "evidence_url" in given:
         body["evidence"] = ({"url": given.pop("evidence_url").strip()},)
     return body | given
+
+
+def _has_keys_at_most(number: int, line: bytes) -> bool:
+    """Tell whether a row surely has no more keys than `number`, which were read: then none stands twice.
+
+    A key ends with a quote and a colon, blanks between them or not; a text that looks so is counted too.
+    Reading a row strictly costs more than all that is done to it before it is asked about, and is left for
+    the few where this cannot tell.
+    """
+    if b"\t" in line or b"\r" in line:
+        return False
+    return line.count(b'":') + line.count(b" :") <= number
 
 
 def _text(line: bytes) -> str:

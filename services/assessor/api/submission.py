@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic import StringConstraints as Constraints
 
 from services.assessor.domain import SubmitAssessment
-from shared.contracts.achievements import PartId, Url
+from shared.contracts.achievements import PartId
 from shared.contracts.event import AssessmentId, Uuid
 from shared.contracts.sealed import EVIDENCE_LINKS_MAX, SealedEvidence, SealedLearner
 from shared.errors import Invalid
@@ -35,6 +35,8 @@ Prose = Annotated[
     Constraints(strip_whitespace=True, min_length=1, max_length=5_000, pattern=r"^(\P{Cc}|[\n\r\t])*$"),
 ]
 """Text of several lines."""
+Link = Annotated[str, Constraints(pattern=r"^https?://[^\s\p{Cc}<>\"{}|\\^`]+$", max_length=2_000)]
+"""A Url of the contracts, without the control characters that no signed document may hold."""
 Address = Annotated[str, Constraints(pattern=r"^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$", max_length=254)]
 """An e-mail address as far as can be told without writing to it."""
 RFC_3339 = re.compile(
@@ -78,7 +80,7 @@ class Learner(Part):
 class Evidence(Part):
     """A link to what the learner made or did; not to an address of this installation."""
 
-    url: Url
+    url: Link
     name: Line | None = None
     description: Prose | None = None
 
@@ -116,6 +118,11 @@ class SubmissionBody(Part):
     narrative: Prose | None = Field(default=None, description="What the assessor says of the work.")
 
     _in_order = pydantic.field_validator("results")(_sorted)
+
+    def keys(self) -> int:
+        """Return how many keys of objects it was read from, where none stood there twice."""
+        own = len(self.model_fields_set) + len(self.learner.model_fields_set) + len(self.results)
+        return own + sum([len(each.model_fields_set) for each in self.evidence])
 
     def command(self, issuer_id: str) -> SubmitAssessment:
         """Return the command that this body is, for a tenant."""

@@ -27,7 +27,7 @@ from shared.access import Caller, Scope
 from shared.clock import ordered_uuid
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.credentials import RevocationReason, TokenForm
-from shared.contracts.event import AssessmentId
+from shared.contracts.event import AssessmentId, Slug
 from shared.database import Database
 from shared.errors import NotFound, Unacceptable
 from shared.eventstore import Meta
@@ -260,13 +260,13 @@ def public_routes(pages: Pages) -> APIRouter:
     Accept = Annotated[str, Header(include_in_schema=False)]
 
     @router.get("/issuers/{slug}", summary="An issuer's profile")
-    async def issuer_profile(slug: str, accept: Accept = "*/*") -> Response:
+    async def issuer_profile(slug: Annotated[Slug, Path()], accept: Accept = "*/*") -> Response:
         """An issuer's profile (Open Badges 3.0)."""
         chosen = preferred(accept, DOCUMENT_TYPES)
         return _document(await pages.profile(slug), chosen, f"public, max-age={PUBLIC_MAX_AGE_S}")
 
     @router.get("/issuers/{slug}/did.json", summary="An issuer's DID document")
-    async def issuer_did_document(slug: str, accept: Accept = "*/*") -> Response:
+    async def issuer_did_document(slug: Annotated[Slug, Path()], accept: Accept = "*/*") -> Response:
         """An issuer's DID document, with every key that it ever had."""
         chosen = preferred(accept, DID_TYPES)
         return _document(await pages.did(slug), chosen, f"public, max-age={PUBLIC_MAX_AGE_S}")

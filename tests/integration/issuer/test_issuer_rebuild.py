@@ -18,6 +18,7 @@ from shared.contracts.credentials import CredentialIssued
 from shared.eventstore import Append, Recorded
 from shared.eventstore.log import Connection
 from tests.integration.issuer.conftest import META, SETTLE_WAIT_S, Desk, client
+from tests.integration.issuer.posting import credential, post
 from tests.unit.issuer.samples import DEFINITION
 
 WAITING = """
@@ -31,7 +32,9 @@ async def lived(desk: Desk) -> None:
     await desk.tenant()
     achievement_id = await desk.achievement()
     await desk.passes(await desk.learner(), achievement_id, "a-1")
-    async with desk.house() as house:
+    token = await desk.api_key("oslo", Scope.CREDENTIALS_ISSUE)
+    async with desk.house() as house, client(house, token) as http:
+        assert (await post(http, credential())).status_code == 201
         await house.settled(SETTLE_WAIT_S)
 
 

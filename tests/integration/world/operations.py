@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -65,14 +66,23 @@ class Walker:
                 path = path.replace(f"{{{name}}}", str(value))
             elif value is not None:
                 query[name] = value
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         content = None
         if operation.media_type is not None:
+            content = json.dumps(self.body(operation, values)).encode()
+        return await self.send(operation, path + (f"?{urlencode(query)}" if query else ""), token, content)
+
+    def body(self, operation: Operation, values: Mapping[str, str | None]) -> Any:
+        """Return the body that works for `operation`, with the ids of `values` in it."""
+        return _filled(self._bodies[operation.name], values)
+
+    async def send(
+        self, operation: Operation, target: str, token: str | None, content: bytes | None
+    ) -> httpx2.Response:
+        """Send bytes to `target`, a path with its query as it goes over the wire."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if operation.media_type is not None:
             headers["Content-Type"] = operation.media_type
-            content = json.dumps(_filled(self._bodies[operation.name], values)).encode()
-        return await self._http.request(
-            operation.method, path, params=query, headers=headers, content=content
-        )
+        return await self._http.request(operation.method, target, headers=headers, content=content)
 
 
 @asynccontextmanager

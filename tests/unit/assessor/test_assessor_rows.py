@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import copy
 import json
+from collections.abc import Iterator
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -181,12 +184,61 @@ def test_the_id_of_a_bad_row_is_told_where_it_can_be() -> None:
         {"learner": {"name": "\u2028", "email": "zoe@example.org"}},
         {"learner": {"name": "Zoë", "email": "zoe@example.org\x01"}},
         {"evidence": [{"url": "https://example.org"}] * 21},
+        {"evidence": [{"url": "https://example.org/a\x00b"}]},
         {"narrative": "a\x00b"},
+        {"narrative": "a\ud800b"},
+        {"achievement_version": float("nan")},
+        {"results": {"method": float("nan")}},
+        {"results": {"method": float("inf")}},
     ],
 )
 def test_what_a_submission_may_not_hold(changes: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         NdjsonRows().read(json.dumps(LEVELS | changes).encode())
+
+
+def objects(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The places of all objects within a value."""
+    if isinstance(value, dict):
+        yield place
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for step, child in children:
+        yield from objects(child, (*place, step))
+
+
+WHOLE = json.loads(json.dumps(LEVELS)) | {"evidence": [{"url": "https://example.org", "name": "It"}] * 2}
+KEYS = [
+    (place, key) for place in objects(WHOLE) for key in reduce(lambda value, step: value[step], place, WHOLE)
+]
+
+
+@pytest.mark.parametrize(("place", "key"), KEYS)
+@pytest.mark.parametrize("end", ['":', '" :', '"\t:', '"\r \t :'])
+def test_a_row_with_one_key_twice_is_refused_wherever_it_stands(
+    place: tuple[str | int, ...], key: str, end: str
+) -> None:
+    doubled = copy.deepcopy(WHOLE)
+    within = reduce(lambda value, step: value[step], place, doubled)
+    within["twice"] = within[key]
+    line = json.dumps(doubled).replace('"twice":', f'"{key}{end}')
+    with pytest.raises(Invalid) as refused:
+        NdjsonRows().read(line.encode())
+    assert refused.value.code == "json-duplicate-key"
+
+
+def test_a_key_spelled_otherwise_is_the_same_key() -> None:
+    line = json.dumps(LEVELS)[:-1] + ', "\\u0061ssessor": "Another"}'
+    with pytest.raises(Invalid, match="one key twice"):
+        NdjsonRows().read(line.encode())
+
+
+@pytest.mark.parametrize("text", ['He said: "yes": twice', "Voilà : c'est bien", '":' * 20, "a\tb"])
+def test_a_text_that_looks_like_a_key_is_a_text(text: str) -> None:
+    row = NdjsonRows().read(json.dumps(LEVELS | {"narrative": text}).encode())
+    assert row is not None
+    assert row.narrative == text
 
 
 def test_content_is_the_same_however_it_is_spelled() -> None:
