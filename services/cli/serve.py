@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -108,6 +109,9 @@ def _print_addresses(
         console.print(f"  {name:<9} {address}")
     console.print(f"  mails     {data}/mail/")
     console.print(f"\nDevelopment key of {issuer.slug}, good on this machine only:\n  {issuer.token}")
+    console.print(
+        "The lines below have it from a file: a command's arguments are seen by every user of a machine."
+    )
     assessment = sample_assessment(achievement_id)
     identifier = assessment["assessment_id"]
     console.print("\nSubmit an assessment; a credential follows within a second:")
@@ -127,5 +131,5 @@ def _print_addresses(
 
 
 def _curl(console: Console, issuer: SampleIssuer, rest: str) -> None:
-    headers = f"-H 'Authorization: Bearer {issuer.token}' -H 'Content-Type: application/json'"
+    headers = f"-H @{shlex.quote(str(issuer.header.resolve()))} -H 'Content-Type: application/json'"
     console.print(f"  curl -s {headers} {rest}\n", markup=False, soft_wrap=True)

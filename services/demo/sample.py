@@ -32,6 +32,7 @@ PROFILE = IssuerProfile(
 ACHIEVEMENT_ID = "019aa000-0000-7000-8000-000000000001"
 ACHIEVEMENT = Path(__file__).parent.parent.parent / "examples" / "achievement.json"
 KEY_FILE = "development-key"
+HEADER_FILE = "development-key.header"
 KEY_LABEL = "development"
 KEY_DAYS = 365
 
@@ -42,6 +43,8 @@ class SampleIssuer:
 
     slug: str
     token: str = field(repr=False)
+    header: Path
+    """A file with the header that carries the key: a command line that names it shows the key to nobody."""
 
 
 def issuer_settings(folder: Path) -> IssuerSettings:
@@ -57,12 +60,19 @@ async def sample_issuer(settings: IssuerSettings, folder: Path) -> SampleIssuer:
     kept = folder / KEY_FILE
     async with await Database.open(settings.database_url.get_secret_value(), "issuer", 2) as database:
         await create_issuer(database, settings, SLUG, PROFILE)
-        if kept.exists():
-            return SampleIssuer(SLUG, kept.read_text("ascii").strip())
-        key = await create_api_key(database, SLUG, KEY_LABEL, list(Scope), KEY_DAYS)
-    with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(key.token + "\n")
-    return SampleIssuer(SLUG, key.token)
+        if not kept.exists():
+            key = await create_api_key(database, SLUG, KEY_LABEL, list(Scope), KEY_DAYS)
+            _write_private(kept, f"{key.token}\n")
+    token = kept.read_text("ascii").strip()
+    header = folder / HEADER_FILE
+    _write_private(header, f"Authorization: Bearer {token}\n")
+    return SampleIssuer(SLUG, token, header)
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
 
 
 def sample_achievement() -> tuple[dict[str, Any], str]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import urllib.error
 import urllib.request
@@ -71,13 +72,15 @@ def test_what_it_prints_works_when_pasted_and_survives_every_end(tmp_path: Path)
     data = tmp_path / "data"
     with serving(tmp_path / "first", data, free_port()) as program:
         submit, ask, verify = printed_lines(program.said)
+        key = printed_key(program.said)
+        assert key not in submit + ask + verify, "arguments are seen by every user of the machine"
+        assert {stat.S_IMODE(path.stat().st_mode) for path in data.glob("development-key*")} == {0o600}
         assert paste(submit)["outcome"] == "passed"
         credential = credential_of(ask)
         assert paste(verify)["verdict"] == "valid"
         for address in set(re.findall(r"http://\S+/(?:docs|metrics|issuers/[\w-]+)\b", program.said)):
             assert status_of(address) == 200, address
         until(lambda: len(list((data / "mail").glob("*.eml"))) == 1)
-        key = printed_key(program.said)
         assert program.end(signal.SIGINT) == 0
     for number, end in enumerate((signal.SIGKILL, signal.SIGTERM)):
         with serving(tmp_path / f"again-{number}", data) as program:
