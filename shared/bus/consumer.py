@@ -175,27 +175,18 @@ class Consumer:
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Get `records` behind us: as one transaction, or, where that fails for good, in halves."""
-        stale_tries = 0
         wait_s = RETRY_WAIT_S
         while True:
             try:
-                return await self._attempt(records)
-            except FencedError:
-                raise
+                failure = await _failure_of(lambda: self._attempt(records))
+                break
             except Unavailable as cause:
                 await self._wait_out(cause, wait_s)
                 if self._stopping.is_set():
                     raise
                 wait_s = min(wait_s * 2, RETRY_WAIT_S_MAX)
-                continue
-            except StaleStream as cause:
-                stale_tries += 1
-                if stale_tries <= STALE_TRIES_MAX:
-                    continue
-                failure: Exception = cause
-            except Exception as cause:
-                failure = cause
-            break
+        if failure is None:
+            return None
         if len(records) == 1:
             return await self._bury(records[0], failure)
         half = len(records) // 2
@@ -310,25 +301,13 @@ class Consumer:
 
     async def _requeue(self, key: str) -> None:
         """Replay a key's open records in order and unpark it, or say why it failed again."""
-        stale_tries = 0
-        while True:
-            try:
-                return await self._replay(key)
-            except (Unavailable, FencedError):
-                raise
-            except StaleStream as cause:
-                stale_tries += 1
-                if stale_tries <= STALE_TRIES_MAX:
-                    continue
-                failure: Exception = cause
-            except Exception as cause:
-                failure = cause
-            break
+        failure = await _failure_of(lambda: self._replay(key))
+        if failure is None:
+            return
         error = str(failure) if isinstance(failure, MicrocredError) else safe_traceback(failure)
         async with self._database.connection() as connection:
             await dead_letters.refuse_requeue(connection, self.name, key, error)
         logger.error("requeue failed again", consumer=self.name, error=error)
-        return None
 
     async def _replay(self, key: str) -> None:
         async with self._database.connection() as connection:
@@ -364,3 +343,21 @@ class Consumer:
     def stuck(self) -> bool:
         """Tell whether a turn has neither progressed nor waited knowingly for PROGRESS_WAIT_S."""
         return time.monotonic() - self.health.progressed_at > PROGRESS_WAIT_S
+
+
+async def _failure_of(attempt: Callable[[], Awaitable[None]]) -> Exception | None:
+    """Return why `attempt` fails for good, however often others wrote first; None where it does not.
+
+    Raises Unavailable and FencedError, which are nobody's fault in the records.
+    """
+    tries_left = STALE_TRIES_MAX
+    while True:
+        try:
+            await attempt()
+            return None
+        except (Unavailable, FencedError):
+            raise
+        except Exception as cause:
+            if not isinstance(cause, StaleStream) or not tries_left:
+                return cause
+            tries_left -= 1

@@ -7,7 +7,6 @@ for, and where there is none it says so rather than touch the data.
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -18,12 +17,13 @@ from shared.embedded.initdb import SUPERUSER, initialise
 from shared.embedded.ports import HOST, free_port, is_free
 from shared.embedded.privileges import Privileges, privileges
 from shared.embedded.server import Server
+from shared.embedded.stopping import Stopping
 from shared.errors import Conflict, Invalid, Unavailable
 
 PORT_TRIES_MAX = 5
 
 
-class Cluster:
+class Cluster(Stopping):
     """A running PostgreSQL of our own. Made by `open`; blocking, so async code calls it in a thread."""
 
     def __init__(self, folder: Folder, binaries: Binaries, runs_as: Privileges, *, durable: bool) -> None:
@@ -90,14 +90,6 @@ class Cluster:
         self._folder.own()
         self._stop_server()
         self._start(self.port)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _stop_server(self) -> None:
         if self._server is not None:

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from shared.embedded.kafka import docker
@@ -19,10 +18,11 @@ from shared.embedded.kafka.docker import DockerBroker
 from shared.embedded.kafka.java import JavaBroker
 from shared.embedded.kafka.place import Place
 from shared.embedded.ports import HOST
+from shared.embedded.stopping import Stopping
 from shared.errors import Conflict
 
 
-class Broker:
+class Broker(Stopping):
     """A running broker. Made by `open`."""
 
     def __init__(
@@ -92,14 +92,6 @@ class Broker:
             self._run.stop()
         self._run = None
         self._start(self.port)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _start(self, wanted: int | None) -> None:
         if isinstance(self.source, DockerImage):
