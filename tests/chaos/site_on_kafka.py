@@ -86,6 +86,12 @@ class Site:
         """Return assessments that nobody has sent yet."""
         return assessments(self.achievement_id, number, name)
 
+    async def publish(self) -> None:
+        """Publish another achievement, which the assessments made from now on are for."""
+        definition, _ = sample_achievement()
+        self.achievement_id = str(ordered_uuid())
+        await self._persist(self.provider.publish_achievement, definition, self.achievement_id)
+
     async def submit(self, todo: Sequence[dict[str, Any]]) -> None:
         """Send all of them, again and again, until each is acknowledged."""
         async with asyncio.timeout(SETTLE_WAIT_S):

@@ -69,6 +69,16 @@ async def test_a_process_killed_between_what_it_did_and_saying_so(site: Site, po
     await site.judge()
 
 
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_the_assessor_killed_while_it_takes_in_an_achievement(site: Site, side: str) -> None:
+    """Its assessments are taken all the same: the publication was not lost, nor kept twice."""
+    site.arm(f"{side} assessor.keep_achievements")
+    await site.publish()
+    await site.struck()
+    await site.submit(site.made(f"{side}-published"))
+    await site.judge()
+
+
 async def test_a_process_killed_while_its_group_is_shared_out_anew(site: Site) -> None:
     todo = site.made("rebalance")
     site.arm("rebalance issuer.issue")
