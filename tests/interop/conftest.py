@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from shared.proofs import contexts
+from tests.integration.issuer.conftest import desk
 
+__all__ = ["desk"]  # a fixture: the issuer whose documents are given to others
 HERE = Path(__file__).parent
 PINNED = Path(str(contexts.__file__)).parent
 INSTALL_WAIT_S = 120

@@ -9,15 +9,16 @@ from functools import partial
 
 from shared.proofs.suites import SUITES
 from tests.mutation.targets import TOKENS, Target, proved, tokens
+from tests.products import documents
 
 SEED = 20_260_301
-SHAPES = 20
+SHAPES = len(documents("did:example:issuer"))
 
 TARGETS: dict[str, Callable[[], Sequence[Target]]] = {
     **{name: partial(proved, name) for name in SUITES},
     **{f"{form.value} {kind.value}": partial(tokens, form, kind) for form, kind in TOKENS},
 }
-"""By suite or form of token: its twenty signed shapes."""
+"""By suite or form of token: its signed shapes."""
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """What is mutated: every shape under every suite and in every form of token, and how mutants are taken.
 
+Among the shapes is what the product itself renders (tests/products.py).
+
 `accepted` is the whole way of a stranger's bytes through the proof layer. It returns what a verifier goes
 on with, and `same` says whether that is the credential that was issued.
 
@@ -26,7 +28,7 @@ from shared.proofs.public_keys import KeyKind
 from shared.proofs.suites import SUITES
 from shared.proofs.vc_jwt import Form, SecuredDocument
 from tests.mutation.mutants import Mutants
-from tests.shapes import shapes
+from tests.products import documents
 from tests.signing import KeyPair, issuer_for, secured
 
 TOKENS = [
@@ -137,19 +139,20 @@ class SignedToken:
 
 def proved(cryptosuite: str) -> list[ProvedDocument]:
     """Every shape, signed with the suite by its did:key."""
-    documents = shapes(issuer_for(cryptosuite).did)
     return [
         ProvedDocument(name, cryptosuite, json.dumps(secured(document, cryptosuite), indent=1).encode())
-        for name, document in documents.items()
+        for name, document in documents(issuer_for(cryptosuite).did).items()
     ]
 
 
 def tokens(form: Form, kind: KeyKind) -> list[SignedToken]:
     """Every shape as a token; the form of Open Badges takes one subject with an id."""
     found, key = [], KeyPair(1, kind)
-    for name, document in shapes(WEB_ISSUER).items():
-        if form is Form.OPEN_BADGE and isinstance(document["credentialSubject"], list):
-            document["credentialSubject"] = document["credentialSubject"][0]
+    for name, document in documents(WEB_ISSUER).items():
+        subject = document["credentialSubject"]
+        if form is Form.OPEN_BADGE:
+            first = subject[0] if isinstance(subject, list) else subject
+            document["credentialSubject"] = {"id": "did:example:learner", **first}
         signed = vc_jwt.to_sign(document, form, key.public_key, f"{WEB_ISSUER}#key")
         found.append(SignedToken(name, key, jws.compact(signed, key.sign([signed])[0]).encode()))
     return found
