@@ -33,6 +33,7 @@ from pkcs11.exceptions import (
     UserAlreadyLoggedIn,
 )
 
+from shared import progress
 from shared.errors import Invalid, Unavailable
 from shared.key_kinds import KeyKind
 from shared.keys import RSA_BITS
@@ -98,7 +99,11 @@ class Token:
             if key is None:
                 key = self._private_keys[object_id] = self._object(ObjectClass.PRIVATE_KEY, object_id)
             mechanism, prepared = _MECHANISMS[key.key_type]
-            return [key.sign(prepared(message), mechanism=mechanism) for message in messages]
+            signatures = []
+            for message in messages:
+                signatures.append(key.sign(prepared(message), mechanism=mechanism))
+                progress.made()  # a module takes its time over a batch
+            return signatures
 
         return self._ask(sign)
 

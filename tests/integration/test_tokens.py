@@ -13,6 +13,7 @@ from pkcs11.exceptions import AttributeSensitive
 from shared.errors import Unavailable
 from shared.key_kinds import KeyKind
 from shared.keys import Signer
+from shared.progress import told_to
 from shared.tokens import Token
 from tests.softhsm import SoftToken
 
@@ -38,6 +39,13 @@ def test_a_token_signs_in_order_with_every_kind_of_key(token: Token, kind: KeyKi
     assert (again.sign(messages) == signatures) == (kind is not KeyKind.P256)
     assert token.make_key("microcred test", kind).public_key != signer.public_key
     assert signer.sign([]) == []
+
+
+def test_each_signature_of_a_batch_is_progress(token: Token) -> None:
+    signer, told = token.make_key("microcred test"), []
+    with told_to(lambda: told.append(1)):
+        signer.sign([b"one", b"two", b"three"])
+    assert len(told) == 3
 
 
 SECRET_HALF = {
