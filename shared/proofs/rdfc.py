@@ -13,6 +13,7 @@ from outside is canonicalised by shared/proofs/workers.py, which would kill what
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -29,8 +30,8 @@ from shared.proofs.strictjson import JsonObject
 
 QUADS_MAX = 2_000
 BLANK_NODES_MAX = 64
-VALUES_MAX = 128
-"""Values of one property of one node: PyLD compares each of them with all the others."""
+COMPARISONS_MAX = 100_000
+"""PyLD compares each value of a property with all the others of its node: 447 values of one come to this."""
 CONTEXTS_MAX = 32
 """Entries of all @context together: each is processed anew upon the ones before it."""
 
@@ -135,7 +136,7 @@ def _contexts_named(document: JsonObject) -> int:
 
 
 def _refuse_crowded(expanded: list[Any]) -> None:
-    """Refuse a property with more than VALUES_MAX values; what stands in several places of one id adds up."""
+    """Refuse too many values of a property; what stands in several places of one id adds up."""
     values_of: Counter[tuple[Any, str]] = Counter()
     pending = list(expanded)
     while pending:
@@ -144,8 +145,8 @@ def _refuse_crowded(expanded: list[Any]) -> None:
             if isinstance(values, list):
                 values_of[node.get("@id", id(node)), key] += len(values)
                 pending.extend(value for value in values if isinstance(value, dict))
-    if max(values_of.values(), default=0) > VALUES_MAX:
-        raise _beyond(f"more than {VALUES_MAX} values of a property")
+    if sum(math.comb(count, 2) for count in values_of.values()) > COMPARISONS_MAX:
+        raise _beyond("too many values of a property")
 
 
 def _distinct(triples: list[dict[str, Any]]) -> list[dict[str, Any]]:

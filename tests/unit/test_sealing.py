@@ -177,7 +177,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_no_master_key(tmp_path: Path) ->
 def test_each_purpose_has_a_key_of_its_own_and_no_other_purpose_has_one() -> None:
     master = MasterKey(KEY)
     purposes: list[Purpose] = ["vault", "tenant-secret", "signing-key", "webhook-secret", "learner-reference"]
-    purposes.append("operator-signing")
+    purposes += ["operator-signing", "posted-credential"]
     assert set(purposes) == PURPOSES
     derived = {master.derive(purpose) for purpose in purposes}
     assert len(derived) == len(purposes)

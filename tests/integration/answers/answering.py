@@ -24,6 +24,8 @@ FAMILIES: dict[str, tuple[errors.MicrocredError, int, str]] = {
         422,
         "rubric-broken",
     ),
+    "malformed": (errors.Malformed("body-broken", "It breaks a rule.", ("One.",)), 400, "body-broken"),
+    "unacceptable": (errors.Unacceptable("form-missing", "Ask for JSON."), 406, "form-missing"),
     "conflict": (errors.Conflict("taken", "It is taken."), 409, "taken"),
     "not-found": (errors.NotFound("unknown", "There is no such thing."), 404, "unknown"),
     "gone": (errors.Gone("forgotten", "It was forgotten."), 410, "forgotten"),

@@ -13,7 +13,7 @@ from pyld import jsonld
 from shared.errors import Invalid
 from shared.proofs import labelling
 from shared.proofs.labelling import WORK_MAX, canonical_nquads
-from shared.proofs.rdfc import CONTEXTS_MAX, VALUES_MAX, Canonicaliser
+from shared.proofs.rdfc import CONTEXTS_MAX, Canonicaliser
 from shared.proofs.strictjson import JsonObject
 
 RDF_CANON = Path(__file__).parents[2] / "vectors" / "rdf-canon"
@@ -77,12 +77,20 @@ def test_a_badge_full_of_like_nodes_is_refused_and_one_with_a_few_is_not(badge: 
 
 
 def test_many_values_of_one_property_are_refused_wherever_they_stand(badge: JsonObject) -> None:
-    names = [f"Item {number}" for number in range(VALUES_MAX + 1)]
+    names = [f"Item {number}" for number in range(450)]
     one = {"id": "urn:e", "type": ["Evidence"]}
-    scattered: JsonObject = {**badge, "evidence": [{**one, "name": name} for name in names]}
-    for crowded in {**badge, "evidence": [{**one, "name": names}]}, scattered:
-        assert refusal(crowded).reasons == (f"more than {VALUES_MAX} values of a property",)
-    assert Canonicaliser().nquads({**badge, "evidence": [{**one, "name": names[1:]}]})
+    together: JsonObject = {**badge, "evidence": [{**one, "name": names}]}
+    scattered: JsonObject = {
+        **badge,
+        "evidence": [{**one, "name": names[start : start + 50]} for start in range(0, 450, 50)],
+    }
+    several: JsonObject = {
+        **badge,
+        "evidence": [{**one, "id": f"urn:e:{part}", "name": names[:200]} for part in range(6)],
+    }
+    for crowded in together, scattered, several:
+        assert refusal(crowded).reasons == ("too many values of a property",)
+    assert Canonicaliser().nquads({**badge, "evidence": [{**one, "name": names[10:]}]})
 
 
 def test_many_contexts_are_refused_wherever_they_stand(badge: JsonObject) -> None:
