@@ -115,25 +115,27 @@ class GuardedRoute(APIRoute):
         return admit_first
 
 
-class _ReadRequest(Request):
-    """A request whose JSON is read already: the framework asks for the value, and gets this one."""
+class _StrictRequest(Request):
+    """A request whose JSON is read strictly, once: the framework and an operation ask for the same value."""
 
-    value: strictjson.JsonValue = None
+    _value: strictjson.JsonValue
 
     async def json(self) -> strictjson.JsonValue:
-        return self.value
+        if not hasattr(self, "_value"):
+            self._value = strictjson.loads(await self.body())
+        return self._value
 
 
 async def _read_strictly(request: Request) -> Request:
     """Read the body of `request`. Raises Invalid; without any body nothing is wrong yet."""
-    read = _ReadRequest(request.scope, request.receive)
+    strict = _StrictRequest(request.scope, request.receive)
     try:
-        body = await read.body()
+        body = await strict.body()
     except ClientDisconnect:
         raise HTTPException(400, "The body ended before its end.") from None
     if body:
-        read.value = strictjson.loads(body)
-    return read
+        await strict.json()
+    return strict
 
 
 def _is_json(content_type: str) -> bool:

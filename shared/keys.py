@@ -58,7 +58,7 @@ class Signer(Protocol):
         ...
 
 
-class _InMemorySigner:
+class InMemorySigner:
     """A key parsed once. It signs; it never gives its private half away, not even to pickle."""
 
     __slots__ = ("_public_key", "_sign")
@@ -82,7 +82,7 @@ class _InMemorySigner:
         raise TypeError("a signer is never pickled or copied: its private key stays in this process")
 
 
-class EphemeralSigner(_InMemorySigner):
+class EphemeralSigner(InMemorySigner):
     """A key made at start and known to nobody afterwards: for throw-aways and for tests."""
 
     __slots__ = ()
@@ -91,7 +91,7 @@ class EphemeralSigner(_InMemorySigner):
         super().__init__(_loaded(make_private_key(kind)))
 
 
-class EnvelopeSigner(_InMemorySigner):
+class EnvelopeSigner(InMemorySigner):
     """A key that is stored as an envelope which only the master key opens."""
 
     __slots__ = ()
@@ -111,7 +111,7 @@ class EnvelopeSigner(_InMemorySigner):
         return cls(_loaded(private_key))
 
 
-class OperatorSigner(_InMemorySigner):
+class OperatorSigner(InMemorySigner):
     """The operator's own key, for statements of the installation itself: stretched out of the master key.
 
     It is stored nowhere and never changes while the master key does not.

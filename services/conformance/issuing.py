@@ -11,13 +11,11 @@ from shared import clock
 from shared.errors import Invalid
 from shared.proofs import dataintegrity, jsonld_safety, jws, vc_jwt, vcdm
 from shared.proofs.public_keys import KeyKind
+from shared.proofs.safe_mode import demand_safe
 from shared.proofs.strictjson import JsonObject, JsonValue
 from shared.proofs.suites import SUITES
-from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 from shared.proofs.vc_jwt import Form
 from shared.proofs.workers import CanonicalWorkers
-
-_ANY_OPTIONS: JsonObject = {"type": "DataIntegrityProof"}
 
 
 class Issuing:
@@ -68,9 +66,7 @@ class Issuing:
         document = with_proof_context(credential)
         jsonld_safety.check_contexts(document, CONTEXTS)
         plain = dataintegrity.unsecured(document)
-        (safe,) = await self._workers.hash_data(EddsaRdfc2022.cryptosuite, [(plain, _ANY_OPTIONS)])
-        if isinstance(safe, Invalid):
-            raise safe
+        await demand_safe(self._workers.hash_data, plain)
         return document
 
 

@@ -24,8 +24,6 @@ from typing import Annotated, Any
 import typer
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from services.conformance.app import conformance_suites
 from services.conformance.shape import CONTEXTS
@@ -39,16 +37,15 @@ from services.verifier.examination.sources import FoundList, Method
 from shared import clock
 from shared.errors import Invalid, MicrocredError
 from shared.key_kinds import KeyKind
+from shared.keys import InMemorySigner
 from shared.proofs import base64url, jsonld_safety, jwk, jws, strictjson, vc_jwt, vcdm
-from shared.proofs.public_keys import P256_COORDINATE_BYTES
+from shared.proofs.safe_mode import demand_safe
 from shared.proofs.strictjson import JsonObject, JsonValue
-from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 from shared.proofs.vc_jwt import Form
 from shared.proofs.workers import CanonicalWorkers
 
 EXIT_REFUSED = 1
 _FORMS = {"credential_jose": Form.CREDENTIAL, "presentation_jose": Form.PRESENTATION}
-_ANY_OPTIONS: JsonObject = {"type": "DataIntegrityProof"}
 _OTHER_CURVES = ("P-384", "P-521")
 Answer = dict[str, str]
 
@@ -131,12 +128,11 @@ async def _issued(data: bytes, key: bytes, form: Form) -> Answer:
         raise Invalid("credential-malformed", "Credentials in a token of a presentation are enveloped.")
     jsonld_safety.check_contexts(document, CONTEXTS)
     async with CanonicalWorkers(1, suites=conformance_suites()) as workers:
-        (safe,) = await workers.hash_data(EddsaRdfc2022.cryptosuite, [(document, _ANY_OPTIONS)])
-    if isinstance(safe, Invalid):
-        raise safe
+        await demand_safe(workers.hash_data, document)
     known = _method(method)
     signed = vc_jwt.to_sign(document, form, known.public_key, known.id)
-    return _answer(Outcome.SUCCESS, jws.compact(signed, _signature(signed, known.public_key.kind, method)))
+    (signature,) = _signer(known.public_key.kind, method).sign([signed])
+    return _answer(Outcome.SUCCESS, jws.compact(signed, signature))
 
 
 async def _verified(data: bytes, key: bytes, form: Form) -> Answer:
@@ -163,14 +159,12 @@ def _method(method: JsonObject) -> Method:
     return Method(identifier, public_key, KeyFacts(controller, authenticates=True))
 
 
-def _signature(signed: bytes, kind: KeyKind, method: JsonObject) -> bytes:
-    """By the secret half of the method, which is nobody's but the suite's."""
+def _signer(kind: KeyKind, method: JsonObject) -> InMemorySigner:
+    """With the secret half of the method, which is nobody's but the suite's."""
     scalar = base64url.decode(str(_object(method.get("secretKeyJwk")).get("d")))
     if kind is KeyKind.ED25519:
-        return Ed25519PrivateKey.from_private_bytes(scalar).sign(signed)
-    key = ec.derive_private_key(int.from_bytes(scalar, "big"), ec.SECP256R1())
-    pair = decode_dss_signature(key.sign(signed, ec.ECDSA(SHA256())))
-    return b"".join(half.to_bytes(P256_COORDINATE_BYTES, "big") for half in pair)
+        return InMemorySigner(Ed25519PrivateKey.from_private_bytes(scalar))
+    return InMemorySigner(ec.derive_private_key(int.from_bytes(scalar, "big"), ec.SECP256R1()))
 
 
 def _object(value: JsonValue) -> JsonObject:

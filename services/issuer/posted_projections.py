@@ -36,8 +36,16 @@ WHERE p.issuer_id = new.issuer_id AND p.credential_id = new.credential_id
 """
 
 
+POSTED_EVENTS = (
+    PostedCredentialIssued,
+    PostedCredentialSigned,
+    PostedCredentialRevoked,
+    PostedCredentialForgotten,
+)
+
+
 async def project_posted(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Write what `events` (in the order of the log) say of posted credentials; four statements at most."""
+    """Write what `events`, of POSTED_EVENTS, say: each kind in the order of the log, in one statement."""
     issued, signed, revoked, forgotten = [], [], [], []
     for each in events:
         match each.event:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from services.issuer.posted_projections import project_posted
+from services.issuer.posted_projections import POSTED_EVENTS, project_posted
 from shared.contracts.achievements import AchievementPublished
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.contracts.event import Event
@@ -107,7 +107,7 @@ async def project(connection: Connection, events: Sequence[Recorded]) -> None:
     await _issued(connection, _of(of_kind, CredentialIssued))
     await _signed(connection, _of(of_kind, CredentialSigned))
     await _revoked(connection, _of(of_kind, CredentialRevoked))
-    await project_posted(connection, events)
+    await project_posted(connection, [each for kind in POSTED_EVENTS for each in of_kind.get(kind, ())])
 
 
 def shown_by(published: StatusListPublished) -> tuple[bytes, list[str]]:

@@ -60,7 +60,7 @@ def check_contexts(document: JsonObject, contexts: ContextSet) -> None:
     """
     if "@context" not in document:
         raise Invalid("context-missing", "The document has no @context.")
-    for item, path in _objects(document):
+    for item, path in objects(document):
         if "@context" in item:
             _check_context(item["@context"], (path, "@context"), contexts)
 
@@ -70,7 +70,7 @@ def refuse_unsignable_input(document: JsonObject, contexts: ContextSet) -> None:
     what strict JSON would not have let in."""
     strictjson.check(document)
     check_contexts(document, contexts)
-    for item, path in _objects(document):
+    for item, path in objects(document):
         for key, value in item.items():
             _refuse_other_spelling(key, item, (path, key))
             _refuse_vanishing(value, (path, key))
@@ -97,7 +97,7 @@ def dropped_property(term: str | None, document: JsonObject) -> Invalid:
     """The refusal of a property that expansion dropped; `term` is None where a context maps it to null."""
     if term is None:
         return data_loss("a property is excluded by its context")
-    for item, path in _objects(document):
+    for item, path in objects(document):
         if term in item:
             return data_loss(f"{path_text((path, term))}: no context defines this property")
     return data_loss("a property that no context defines")
@@ -115,7 +115,7 @@ def _check_context(value: JsonValue, path: Path, contexts: ContextSet) -> None:
         contexts.document(url)
 
 
-def _objects(root: JsonObject) -> Iterator[tuple[JsonObject, Path]]:
+def objects(root: JsonObject) -> Iterator[tuple[JsonObject, Path]]:
     """Every object of the document with its place. The depth is bounded by `strictjson.check`."""
     stack: list[tuple[JsonValue, Path]] = [(root, None)]
     while stack:
@@ -186,7 +186,7 @@ def _check_node(item: dict[str, Any], document: JsonObject) -> Iterator[Any]:
 
 def _place_of(value: object, document: JsonObject) -> str:
     """Where `value` stands in the document, as key or value; expansion leaves what it cannot map as it is."""
-    for item, path in _objects(document):
+    for item, path in objects(document):
         for key, child in item.items():
             if value in (key, child):
                 return path_text((path, key))

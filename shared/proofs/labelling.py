@@ -23,6 +23,11 @@ WORK_MAX: Final = 10_000
 Dataset = dict[str, list[dict[str, Any]]]
 
 
+def beyond(what: str) -> Invalid:
+    """The refusal of a graph that is too large, or too much alike; `what` there is too much of."""
+    return Invalid("canonicalisation-limit", "The document is too large a graph to canonicalise.", (what,))
+
+
 def canonical_nquads(dataset: Dataset, work_max: int = WORK_MAX) -> str:
     """The canonical N-Quads of `dataset`. Raises `Invalid` with code `canonicalisation-limit`."""
     text: str = _Labelling(work_max).main(dataset, {"format": "application/n-quads"})
@@ -38,11 +43,7 @@ class _Work:
     def spend(self, steps: int) -> None:
         self._left -= steps
         if self._left < 0:
-            raise Invalid(
-                "canonicalisation-limit",
-                "The document is too large a graph to canonicalise.",
-                ("too many nodes without an id that look alike",),
-            )
+            raise beyond("too many nodes without an id that look alike")
 
 
 class _Labels(IdentifierIssuer):  # type: ignore[misc]

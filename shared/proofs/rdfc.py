@@ -25,7 +25,8 @@ from pyld.context_resolver import ContextResolver
 from shared.errors import Invalid, Rejected
 from shared.proofs import jsonld_safety
 from shared.proofs.contexts import PINNED, ContextSet
-from shared.proofs.labelling import Dataset, canonical_nquads
+from shared.proofs.labelling import Dataset, beyond, canonical_nquads
+from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject
 
 QUADS_MAX = 2_000
@@ -57,7 +58,7 @@ class Canonicaliser:
         """
         jsonld_safety.refuse_unsignable_input(document, self._contexts)
         if _contexts_named(document) > CONTEXTS_MAX:
-            raise _beyond(f"more than {CONTEXTS_MAX} contexts")
+            raise beyond(f"more than {CONTEXTS_MAX} contexts")
         options = {
             "base": None,  # left out, PyLD would resolve relative IRIs against an address of its own
             "rdfDirection": "i18n-datatype",  # as the deployed verifiers do; otherwise @direction is lost
@@ -115,24 +116,15 @@ class _SafeProcessor(jsonld.JsonLdProcessor):  # type: ignore[misc]
         graphs = super().to_rdf(input_, options)
         dataset = {name: _distinct(triples) for name, triples in graphs.items()}
         if sum(map(len, dataset.values())) > QUADS_MAX:
-            raise _beyond(f"more than {QUADS_MAX} statements")
+            raise beyond(f"more than {QUADS_MAX} statements")
         if len(_blank_nodes(dataset)) > BLANK_NODES_MAX:
-            raise _beyond(f"more than {BLANK_NODES_MAX} nodes without an id")
+            raise beyond(f"more than {BLANK_NODES_MAX} nodes without an id")
         return dataset
 
 
 def _contexts_named(document: JsonObject) -> int:
     """How many contexts the document names, at the top and within."""
-    named, pending = 0, list[Any]([document])
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            context = item.get("@context", [])
-            named += len(context) if isinstance(context, list) else 1
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-    return named
+    return sum(len(many(item.get("@context"))) for item, _ in jsonld_safety.objects(document))
 
 
 def _refuse_crowded(expanded: list[Any]) -> None:
@@ -146,7 +138,7 @@ def _refuse_crowded(expanded: list[Any]) -> None:
                 values_of[node.get("@id", id(node)), key] += len(values)
                 pending.extend(value for value in values if isinstance(value, dict))
     if sum(math.comb(count, 2) for count in values_of.values()) > COMPARISONS_MAX:
-        raise _beyond("too many values of a property")
+        raise beyond("too many values of a property")
 
 
 def _distinct(triples: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -174,7 +166,3 @@ def _blank_nodes(dataset: Dataset) -> set[str]:
                 if term["type"] == "blank node":
                     blank.add(term["value"])
     return blank
-
-
-def _beyond(what: str) -> Invalid:
-    return Invalid("canonicalisation-limit", "The document is too large a graph to canonicalise.", (what,))

@@ -5,7 +5,7 @@ addresses need no key: an achievement and an issuer are public, and a credential
 whoever was given it.
 """
 
-# Without postponed annotations, alone in this package: FastAPI reads them, and the guard in them is a local.
+# Without postponed annotations: FastAPI reads them, and the guard in them is a local.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal

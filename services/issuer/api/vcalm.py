@@ -1,11 +1,11 @@
 """The issuing half of VCALM 1.0 (W3C Working Draft, formerly VC-API): issue, update status, delete.
 
 For software that writes its credentials itself and has them signed. As VCALM asks, a request that breaks a
-rule is answered with 400, and so is a member or an option that is not understood here. Bodies are read byte
-for byte: what is signed comes through the same strict parser as what is verified.
+rule is answered with 400, and so is a member or an option that is not understood here. What is signed comes
+through the same strict parser as what is verified (shared/guarded_route.py).
 """
 
-# Without postponed annotations, as in this package's __init__: the guard in them is a local.
+# Without postponed annotations: FastAPI reads them, and the guard in them is a local.
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
@@ -21,8 +21,7 @@ from shared.access import Caller, Scope
 from shared.contracts.credentials import RevocationReason
 from shared.errors import Invalid, Malformed
 from shared.guarded_route import JSON, Guard, GuardedRoute
-from shared.proofs import strictjson
-from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject
+from shared.proofs.strictjson import DOCUMENT_BYTES_MAX, JsonObject, JsonValue
 from shared.refusals import reasons_of
 
 BODY_BYTES_MAX = {"/credentials/issue": DOCUMENT_BYTES_MAX, "/credentials/status": DOCUMENT_BYTES_MAX}
@@ -140,7 +139,7 @@ def _issuing_route(router: APIRouter, guard: Guard, issue: IssuePosted) -> None:
         """Sign a credential of the data model 2.0 as it stands, with a place in a status list. Its `id`, or
         the option `credentialId`, makes the call repeatable. 503 where the signature takes longer than a
         request may: the same again asks for it."""
-        body = _parsed(IssueRequest, await request.body())
+        body = _parsed(IssueRequest, await request.json())
         data = await issue(caller.issuer_id, body.credential, body.options.credentialId, meta_of(caller))
         return Response(b'{"verifiableCredential":' + data + b"}", status_code=201, media_type=JSON)
 
@@ -160,7 +159,7 @@ def _ending_routes(
         """Revoke a credential for good, posted or from an assessment. `credentialId` is its `id`, the option
         it was issued with, or the `id` of its status entry. A second call has the same answer. `reason` is
         ours: VCALM has none."""
-        body = _parsed(StatusRequest, await request.body())
+        body = _parsed(StatusRequest, await request.json())
         entry = await update_status(
             caller.issuer_id, body.credentialId, body.credentialStatus.told(), body.reason, meta_of(caller)
         )
@@ -180,10 +179,10 @@ def _ending_routes(
         return Response(status_code=202)
 
 
-def _parsed(model: type[Body], data: bytes) -> Body:
+def _parsed(model: type[Body], value: JsonValue) -> Body:
     """The body as `model` says it must be. Raises Invalid."""
     try:
-        return model.model_validate(strictjson.loads(data))
+        return model.model_validate(value)
     except ValidationError as refusal:
         reasons = reasons_of(refusal.errors())
         raise Invalid("request-invalid", "The request is malformed.", reasons) from None

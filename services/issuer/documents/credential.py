@@ -113,6 +113,16 @@ def _common_1(facts: CredentialFacts) -> Common:
 
 
 def _document_1(facts: CredentialFacts, common: Common) -> JsonObject:
+    return _document(facts, common, {})
+
+
+def _document_2(facts: CredentialFacts, common: Common) -> JsonObject:
+    """Layout 1, and an id of the subject: a place in this very credential, nothing of the learner's."""
+    url = facts.addresses.credential(facts.issued.credential_id)
+    return _document(facts, common, {"id": f"{url}#subject"})
+
+
+def _document(facts: CredentialFacts, common: Common, named: JsonObject) -> JsonObject:
     issued = facts.issued
     url = facts.addresses.credential(issued.credential_id)
     document: JsonObject = {
@@ -126,23 +136,16 @@ def _document_1(facts: CredentialFacts, common: Common) -> JsonObject:
     if issued.valid_until is not None:
         document["validUntil"] = stamp(issued.valid_until)
     document["awardedDate"] = stamp(issued.awarded_at)
-    document["credentialSubject"] = _subject(facts, common, url)
+    document["credentialSubject"] = _subject(facts, common, url, named)
     document["evidence"] = _evidence(facts, url)
     document["credentialStatus"] = status_entry(facts.addresses, issued.status)
     return document
 
 
-def _document_2(facts: CredentialFacts, common: Common) -> JsonObject:
-    """Layout 1, and an id of the subject: a place in this very credential, nothing of the learner's."""
-    document = _document_1(facts, common)
-    url = facts.addresses.credential(facts.issued.credential_id)
-    document["credentialSubject"] = {"id": f"{url}#subject", **_subject(facts, common, url)}
-    return document
-
-
-def _subject(facts: CredentialFacts, common: Common, url: str) -> JsonObject:
+def _subject(facts: CredentialFacts, common: Common, url: str, named: JsonObject) -> JsonObject:
     holes = facts.holes
     subject: JsonObject = {
+        **named,
         "type": ["AchievementSubject"],
         "identifier": [
             _identity("emailAddress", holes.assessment.learner.email, holes.email_salt),

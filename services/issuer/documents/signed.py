@@ -14,7 +14,8 @@ from datetime import datetime
 import orjson
 
 from services.issuer.documents.addresses import stamp
-from shared.contracts.credentials import MadeProof, PlannedProof
+from shared.contracts.credentials import CredentialIssued, MadeProof, PlannedProof
+from shared.contracts.posted import PostedCredentialIssued
 from shared.proofs import dataintegrity, multikey
 from shared.proofs.strictjson import JsonObject
 
@@ -62,6 +63,14 @@ def _proofs(document: JsonObject) -> list[JsonObject]:
 def signatures_of(made: Sequence[MadeProof]) -> list[bytes]:
     """The signatures in recorded proofs."""
     return [multikey.decode_multibase(proof.proof_value) for proof in made]
+
+
+def reassembled(
+    document: JsonObject, issued: CredentialIssued | PostedCredentialIssued, made: Sequence[MadeProof]
+) -> bytes:
+    """The bytes of `document` with the proofs that its intent planned and that were `made`."""
+    configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
+    return document_bytes(with_signatures(document, configs, signatures_of(made)))
 
 
 def document_bytes(document: JsonObject) -> bytes:

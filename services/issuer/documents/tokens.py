@@ -7,9 +7,9 @@ same intent. Of a token too only what was made is recorded: its signature, and t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
 from services.issuer.documents.credential import RENDERER, RENDERER_WITH_SUBJECT
+from services.issuer.documents.signed import digest
 from shared.contracts.credentials import CredentialIssued, MadeToken, PlannedToken, TokenForm
 from shared.proofs import base64url, jws, vc_jwt
 from shared.proofs.public_keys import PublicKey
@@ -38,7 +38,7 @@ def made_token(form: TokenForm, key_id: str, signed: bytes, signature: bytes) ->
         form=form,
         key_id=key_id,
         signature=base64url.encode(signature),
-        sha256=sha256(jws.compact(signed, signature).encode()).hexdigest(),
+        sha256=digest(jws.compact(signed, signature).encode()),
     )
 
 

@@ -20,8 +20,7 @@ from services.issuer.documents.credential import (
 from services.issuer.documents.signed import proof_configs
 from services.issuer.documents.tokens import renderer_for
 from services.issuer.forms import Forms
-from services.issuer.handlers.linting import lint_sample
-from services.issuer.handlers.proving import Hash
+from services.issuer.handlers.linting import lint_sample, pinned_contexts
 from services.issuer.handlers.retrying import retrying
 from services.issuer.projections import project
 from services.issuer.store import Tenant
@@ -29,7 +28,6 @@ from shared import clock
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished
 from shared.contracts.credentials import (
     CredentialIssued,
-    PinnedContext,
     PlannedProof,
     PlannedToken,
     StatusEntry,
@@ -45,7 +43,7 @@ from shared.contracts.sealed import (
 from shared.database import Database
 from shared.errors import Invalid, NotFound
 from shared.eventstore import Append, Meta
-from shared.proofs import contexts
+from shared.proofs.safe_mode import Hash
 from shared.proofs.strictjson import JsonObject
 
 VERSIONS_SHOWN_MAX = 100
@@ -159,7 +157,7 @@ class Achievements:
             achievement_version=1,
             profile_version=tenant.profile_version,
             renderer=renderer_for(tokens),
-            contexts=tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in CONTEXTS),
+            contexts=pinned_contexts(CONTEXTS),
             proofs=tuple(
                 PlannedProof(id=f"urn:uuid:{_SAMPLE_ID[:-1]}{number}", cryptosuite=suite)
                 for number, (suite, _) in enumerate(signing.proofs)

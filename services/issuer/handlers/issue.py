@@ -20,6 +20,7 @@ from services.issuer import domain, store
 from services.issuer.documents.credential import CONTEXTS, holes_around
 from services.issuer.documents.tokens import renderer_for
 from services.issuer.forms import Forms, SigningPlan
+from services.issuer.handlers.linting import pinned_contexts
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
@@ -27,11 +28,10 @@ from services.issuer.projections import project
 from services.issuer.store import HoldingKey, Tenant
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.assessments import AssessmentPassed
-from shared.contracts.credentials import CredentialIssued, PinnedContext, PlannedProof, PlannedToken
+from shared.contracts.credentials import CredentialIssued, PlannedProof, PlannedToken
 from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Append, Recorded, Session
-from shared.proofs import contexts
 from shared.sealing import open_sealed, seal
 from shared.vault import LearnerKeys
 
@@ -89,7 +89,7 @@ class Issue:
         self._learner_keys = learner_keys
         self._secrets = secrets
         self._forms = forms
-        self._contexts = tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in CONTEXTS)
+        self._contexts = pinned_contexts(CONTEXTS)
 
     async def prepare(self, batch: Sequence[Recorded]) -> Prepared:
         """Open what is personal and seal it for the credentials' streams. Raises Unavailable, NotFound."""

@@ -11,7 +11,7 @@ before the key; and once for all credentials of an achievement, when it is publi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -92,6 +92,11 @@ def lint_sample(document: JsonObject, configs: Sequence[JsonObject]) -> None:
     """Like `lint_badge`, and Invalid where depth, number of values, numbers or absent values are refused."""
     jsonld_safety.refuse_unsignable_input(_shaped(document, configs), contexts.PINNED)
     lint_badge(document, configs)
+
+
+def pinned_contexts(urls: Iterable[str]) -> tuple[PinnedContext, ...]:
+    """What an intent says of its contexts: the bytes that are in use now. Raises Invalid for unknown ones."""
+    return tuple(PinnedContext(url=url, sha256=contexts.digest(url)) for url in urls)
 
 
 def check_contexts(document: JsonObject, pinned: Sequence[PinnedContext]) -> None:

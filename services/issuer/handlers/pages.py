@@ -17,13 +17,7 @@ from services.issuer.documents.achievement import achievement_page
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.credential import CredentialFacts, render_credential
 from services.issuer.documents.issuers import ListedKey, did_document, profile_page
-from services.issuer.documents.signed import (
-    digest,
-    document_bytes,
-    proof_configs,
-    signatures_of,
-    with_signatures,
-)
+from services.issuer.documents.signed import digest, document_bytes, reassembled
 from services.issuer.documents.tokens import token_bytes, token_to_sign
 from services.issuer.handlers.rendering import Rendering
 from shared.contracts.credentials import CredentialIssued, CredentialSigned, TokenForm
@@ -140,20 +134,20 @@ class SignedCredential:
         document = render_credential(issued.renderer, self.facts)
         public_key = multikey.key_of_text(self.keys[made.key_id])
         data = token_bytes(token_to_sign(document, issued, planned, public_key), made)
-        return _undrifted(data, made.sha256, issued)
+        return undrifted(data, made.sha256, issued.credential_id, f"renderer {issued.renderer}")
 
 
 def signed_bytes(facts: CredentialFacts, signed: CredentialSigned) -> bytes:
     """The bytes of a signed credential. Raises DriftError unless they are those that were signed."""
     issued = facts.issued
     document = render_credential(issued.renderer, facts)
-    configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
-    data = document_bytes(with_signatures(document, configs, signatures_of(signed.proofs)))
-    return _undrifted(data, signed.document_sha256, issued)
+    data = reassembled(document, issued, signed.proofs)
+    return undrifted(data, signed.document_sha256, issued.credential_id, f"renderer {issued.renderer}")
 
 
-def _undrifted(data: bytes, sha256: str, issued: CredentialIssued) -> bytes:
+def undrifted(data: bytes, sha256: str, credential_id: str, maker: str) -> bytes:
+    """`data`, if it has the SHA-256 (hex) that was recorded. Raises DriftError, naming what made it."""
     if digest(data) != sha256:
-        logger.error("document drifted", credential=issued.credential_id, renderer=issued.renderer)
-        raise DriftError(f"renderer {issued.renderer} no longer makes the document that was signed")
+        logger.error("document drifted", credential=credential_id, maker=maker)
+        raise DriftError(f"{maker} no longer makes the document that was signed")
     return data

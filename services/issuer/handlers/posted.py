@@ -12,27 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
-
-import structlog
 
 from services.issuer import posted_rules, posted_store, store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.posted import Content, Made, Poster, content, is_open_badge
-from services.issuer.documents.signed import (
-    digest,
-    document_bytes,
-    proof_configs,
-    signatures_of,
-    with_signatures,
-)
+from services.issuer.documents.signed import proof_configs, reassembled
 from services.issuer.forms import Forms
 from services.issuer.handlers.issue import planned_proofs
-from services.issuer.handlers.linting import lint_badge, lint_credential
-from services.issuer.handlers.pages import DriftError
+from services.issuer.handlers.linting import lint_badge, lint_credential, pinned_contexts
+from services.issuer.handlers.pages import UNSIGNED_RETRY_AFTER_S, undrifted
 from services.issuer.handlers.posted_keys import PostedKeys, opened_of, sealed_for
-from services.issuer.handlers.proving import Hash
 from services.issuer.handlers.retrying import retrying
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, posted_id
 from services.issuer.posted_rules import Posted
@@ -40,23 +31,20 @@ from services.issuer.posted_store import PostedRef
 from services.issuer.projections import project
 from services.issuer.store import Tenant
 from shared import clock
-from shared.contracts.credentials import PinnedContext, StatusEntry
+from shared.contracts.credentials import StatusEntry
 from shared.contracts.posted import PostedCredentialIssued
 from shared.database import Database
 from shared.errors import Conflict, Gone, Invalid, NotFound, NotYet, StaleStream
 from shared.eventstore import Append, Meta, Session
 from shared.eventstore.log import StreamKey, load
-from shared.proofs import contexts, jsonld_safety
+from shared.proofs import jsonld_safety
 from shared.proofs.contexts import CREDENTIALS_V2, PINNED
+from shared.proofs.safe_mode import Hash, demand_safe
+from shared.proofs.several import many
 from shared.proofs.strictjson import JsonObject
-from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 
 LOOK_EVERY_S = 0.05
-UNSIGNED_RETRY_AFTER_S = 2.0
 _SOME_LIST = "00000000-0000-0000-0000-000000000000"
-_ANY_OPTIONS: JsonObject = {"type": "DataIntegrityProof"}
-
-logger = structlog.get_logger(__name__)
 
 
 class Wanted(NamedTuple):
@@ -128,9 +116,7 @@ class IssuePosted:
         proofs = planned_proofs(wanted.ref[1], signing)
         lint(document, proof_configs(document, proofs, signing.key_id, at))
         # By canonicalising it, whatever the suites: an undefined term means nothing to a reader of JSON-LD.
-        for answer in await self._hash_data(EddsaRdfc2022.cryptosuite, [(document, _ANY_OPTIONS)]):
-            if isinstance(answer, Invalid):
-                raise answer
+        await demand_safe(self._hash_data, document)
 
     async def _issue(self, wanted: Wanted, meta: Meta) -> None:
         issuer_id, _ = wanted.ref
@@ -152,7 +138,7 @@ class IssuePosted:
             signing = self._forms.plan(keys, session.at)
             events = posted_rules.decide_issue_posted(
                 wanted.ref[1],
-                contexts=_pinned(whole.document),
+                contexts=pinned_contexts(map(str, many(whole.document["@context"]))),
                 proofs=planned_proofs(wanted.ref[1], signing),
                 key_id=signing.key_id,
                 status=status,
@@ -220,20 +206,8 @@ def signed_bytes(key: bytes, ref: PostedRef, state: Posted) -> bytes:
         raise ValueError("a credential that is not signed has no signed bytes")
     made = Made.model_validate_json(opened_of(key, ref, signed.stream, signed.sealed))
     document = content_of(key, ref, issued).document
-    configs = proof_configs(document, issued.proofs, issued.key_id, issued.created)
-    data = document_bytes(with_signatures(document, configs, signatures_of(made.proofs)))
-    if digest(data) != made.document_sha256:
-        logger.error("document drifted", credential=issued.credential_id)
-        raise DriftError("this code no longer makes the document that was signed")
-    return data
-
-
-def _pinned(document: Mapping[str, object]) -> tuple[PinnedContext, ...]:
-    urls = document["@context"]
-    return tuple(
-        PinnedContext(url=url, sha256=contexts.digest(url))
-        for url in (urls if isinstance(urls, list) else [])
-    )
+    data = reassembled(document, issued, made.proofs)
+    return undrifted(data, made.document_sha256, issued.credential_id, "this code")
 
 
 def _forgotten() -> Gone:

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+from services.issuer import store
 from services.issuer.forms import Forms, chosen_forms
+from services.issuer.key_rules import demand_signable
 from services.issuer.settings import IssuerSettings
 from services.issuer.store import KeyRef
-from shared.errors import Invalid
+from shared.errors import Invalid, Unavailable
+from shared.eventstore.log import Connection
 from shared.keys import Signer
+from shared.proofs import multikey
 from shared.proofs.public_keys import PublicKey
+from shared.proofs.safe_mode import Hash
 from shared.proofs.strictjson import JsonObject
 from shared.proofs.suites import Suite
 
 Apart = TypeVar("Apart")
-
-Hash = Callable[[str, Sequence[tuple[JsonObject, JsonObject]]], Awaitable[list[bytes | Invalid]]]
-"""What turns (document, proof options) of a cryptosuite into 64 bytes each: CanonicalWorkers.hash_data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,22 @@ class Draft(NamedTuple):
     def key(self, position: int) -> KeyRef:
         """The key that makes the proof at a position of `configs`."""
         return self.issuer_id, str(self.configs[position]["verificationMethod"])
+
+
+async def keys_to_sign_with(
+    connection: Connection, wanted: Sequence[tuple[KeyRef, datetime]]
+) -> dict[KeyRef, PublicKey]:
+    """Return the published keys with which intents of these moments are signed.
+
+    Raises Unavailable where one is not published yet, and Invalid where no verifier would believe one.
+    """
+    refs = {ref for ref, _ in wanted}
+    published = await store.public_keys(connection, refs)
+    if refs - published.keys():
+        raise Unavailable("A public key is not published yet.")
+    for ref, created in wanted:
+        demand_signable(published[ref], created)
+    return {ref: multikey.key_of_text(key.public_key_multibase) for ref, key in published.items()}
 
 
 async def prove(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.issuer import domain, store
+from services.issuer import domain
 from services.issuer.documents.credential import Common, CredentialFacts, render_common, render_credential
 from services.issuer.documents.signed import (
     digest,
@@ -24,21 +24,21 @@ from services.issuer.documents.signed import (
 )
 from services.issuer.handlers.linting import BadgeLint, check_contexts
 from services.issuer.handlers.meta import caused_by
-from services.issuer.handlers.proving import Draft, Prover, prove
+from services.issuer.handlers.proving import Draft, Prover, keys_to_sign_with, prove
 from services.issuer.handlers.rendering import Intent, Rendering
 from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.token_signing import sign_tokens, unsigned_tokens
-from services.issuer.key_rules import PublishedKey, demand_signable
 from services.issuer.projections import project
+from services.issuer.store import KeyRef
 from shared import clock, telemetry
 from shared.contracts.credentials import CredentialIssued, MadeToken
 from shared.contracts.sealed import SealedLearner
 from shared.database import Database
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound
 from shared.eventstore import Append, Meta, Recorded, Session
 from shared.eventstore.log import StreamKey
-from shared.proofs import multikey
+from shared.proofs.public_keys import PublicKey
 from shared.sealing import seal
 from shared.vault import LearnerKeys
 
@@ -81,16 +81,15 @@ class Sign:
             for (each, intent), hole in zip(intents, holes, strict=True)
             if hole is not None
         ]
-        keys = {(issuer_id, key_id) for _, ((issuer_id, issued), _) in opened for key_id in issued.key_ids}
+        wanted = [
+            ((issuer_id, key_id), issued.created)
+            for _, ((issuer_id, issued), _) in opened
+            for key_id in issued.key_ids
+        ]
         async with self._database.connection() as connection:
             facts = await self._rendering.facts(connection, [pair for _, pair in opened])
-            public_keys = await store.public_keys(connection, keys)
-        if keys - public_keys.keys():
-            raise Unavailable("A public key is not published yet.")
-        for _, ((issuer_id, issued), _) in opened:
-            for key_id in issued.key_ids:
-                demand_signable(public_keys[(issuer_id, key_id)], issued.created)
-        signers = await self._signing_keys.of(keys)
+            public_keys = await keys_to_sign_with(connection, wanted)
+        signers = await self._signing_keys.of(public_keys)
         drafts = await self._drafts(facts, public_keys)
         tokens = [unsigned_tokens(fact, draft) for fact, draft in zip(facts, drafts, strict=True)]
         signatures = await prove(self._prover, signers, drafts)
@@ -105,11 +104,10 @@ class Sign:
         }
 
     async def _drafts(
-        self, facts: Sequence[CredentialFacts], keys: Mapping[store.KeyRef, PublishedKey]
+        self, facts: Sequence[CredentialFacts], public_keys: Mapping[KeyRef, PublicKey]
     ) -> list[Draft]:
         """Render and lint all of them before any is signed; what some have in common, once."""
         drafts = []
-        public_keys = {ref: multikey.key_of_text(key.public_key_multibase) for ref, key in keys.items()}
         shared: dict[_Versions, tuple[Common, BadgeLint]] = {}
         for number, fact in enumerate(facts, start=1):
             issued = fact.issued

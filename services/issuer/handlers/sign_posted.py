@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.issuer import posted_rules, store
+from services.issuer import posted_rules
 from services.issuer.documents.posted import Made
 from services.issuer.documents.signed import (
     digest,
@@ -22,17 +22,16 @@ from services.issuer.handlers.linting import check_contexts
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.posted import content_of, lint, stream_of
 from services.issuer.handlers.posted_keys import PostedKeys, sealed_for
-from services.issuer.handlers.proving import Draft, Prover, prove
+from services.issuer.handlers.proving import Draft, Prover, keys_to_sign_with, prove
 from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import skipped
-from services.issuer.key_rules import demand_signable
 from services.issuer.posted_store import PostedRef
 from services.issuer.projections import project
+from services.issuer.store import KeyRef
 from shared.contracts.posted import PostedCredentialIssued
 from shared.database import Database
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound
 from shared.eventstore import Append, Recorded, Session
-from shared.proofs import multikey
 from shared.proofs.public_keys import PublicKey
 
 LANE = "issuer.sign_posted"
@@ -63,16 +62,12 @@ class SignPosted:
         async with self._database.connection() as connection:
             kept = await self._posted_keys.of(connection, [ref for _, ref, _ in intents])
             known = [intent for intent in intents if intent[1] in kept]
-            keys = {(ref[0], key_id) for _, ref, issued in known for key_id in issued.key_ids}
-            public_keys = await store.public_keys(connection, keys)
-        if keys - public_keys.keys():
-            raise Unavailable("A public key is not published yet.")
-        for _, ref, issued in known:
-            for key_id in issued.key_ids:
-                demand_signable(public_keys[(ref[0], key_id)], issued.created)
-        decoded = {key: multikey.key_of_text(each.public_key_multibase) for key, each in public_keys.items()}
-        drafts = [_draft(kept[intent[1]], intent, decoded) for intent in known]
-        signers = await self._signing_keys.of(keys)
+            wanted = [
+                ((ref[0], key_id), issued.created) for _, ref, issued in known for key_id in issued.key_ids
+            ]
+            public_keys = await keys_to_sign_with(connection, wanted)
+        drafts = [_draft(kept[intent[1]], intent, public_keys) for intent in known]
+        signers = await self._signing_keys.of(public_keys)
         signatures = await prove(self._prover, signers, drafts)
         return {
             recorded.id: sealed_for(kept[ref], ref, issued.stream, _made(draft, made))
@@ -98,7 +93,7 @@ class SignPosted:
         await project(session.connection, await session.append(appends))
 
 
-def _draft(key: bytes, intent: _Intent, public_keys: Mapping[store.KeyRef, PublicKey]) -> Draft:
+def _draft(key: bytes, intent: _Intent, public_keys: Mapping[KeyRef, PublicKey]) -> Draft:
     _, ref, issued = intent
     document = content_of(key, ref, issued).document
     check_contexts(document, issued.contexts)

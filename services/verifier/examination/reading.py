@@ -21,14 +21,22 @@ from services.verifier.domain.facts import Objection, Outcome
 from services.verifier.examination import presentation_shape
 from services.verifier.examination.objections import failed, objection
 from shared.errors import Invalid
-from shared.proofs import dataintegrity, datetimes, jsonld_safety, jws, strictjson, vc_jwt, vcdm
+from shared.proofs import (
+    dataintegrity,
+    datetimes,
+    jsonld_safety,
+    jws,
+    safe_mode,
+    strictjson,
+    vc_jwt,
+    vcdm,
+)
 from shared.proofs.allowance import Allowance
 from shared.proofs.contexts import PINNED, ContextSet
 from shared.proofs.dataintegrity import Proof
 from shared.proofs.public_keys import PublicKey
 from shared.proofs.strictjson import JsonObject, JsonValue
 from shared.proofs.suites import SUITES
-from shared.proofs.suites.eddsa_rdfc_2022 import EddsaRdfc2022
 from shared.proofs.vc_jwt import Form, SecuredDocument
 
 _MEANING = frozenset(
@@ -42,8 +50,6 @@ _MEANING = frozenset(
     }
 )
 """Refusals of a canonicaliser that are about words, not about the signature."""
-_ANY_OPTIONS: JsonObject = {"type": "DataIntegrityProof"}
-"""Stands in for the options of a proof where only the document's own words are asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,7 @@ def _misplaced(secured: SecuredDocument, kind: Kind) -> Objection | None:
 async def _token_reading(
     secured: SecuredDocument, kind: Kind, contexts: Objection | None, allowance: Allowance
 ) -> Reading:
-    safe = await allowance.hash_proofs(EddsaRdfc2022.cryptosuite, secured.document, [_ANY_OPTIONS])
+    safe = await allowance.hash_proofs(safe_mode.SUITE, secured.document, [safe_mode.ANY_OPTIONS])
     if contexts is None and isinstance(safe, Invalid):
         contexts = objection(safe)
     starts = [moment for moment in (secured.signed_at, secured.not_before) if moment is not None]
@@ -237,7 +243,7 @@ async def _hashes(proofs: Sequence[Proof], allowance: Allowance) -> list[bytes |
     """
     together: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, proof in enumerate(proofs):
-        suite = EddsaRdfc2022.cryptosuite if SUITES[proof.cryptosuite].own_context else proof.cryptosuite
+        suite = safe_mode.SUITE if SUITES[proof.cryptosuite].own_context else proof.cryptosuite
         context = json.dumps(proof.document.get("@context"))
         together[suite, context, *proof.previous].append(number)
     found: dict[int, bytes | Invalid] = {}
