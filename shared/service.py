@@ -29,6 +29,7 @@ STOP_WAIT_S = 20.0
 HOUSEKEEPING_EVERY_S = 5.0
 INBOX_KEPT_DAYS = 30
 SETTLE_POLL_S = 0.02
+LOOP_AGAIN_AFTER_S = 5.0
 EXIT_STUCK = 70
 EXIT_REFUSED = 1
 
@@ -39,7 +40,8 @@ logger = structlog.get_logger(__name__)
 class Loop:
     """Work of a service that no record or request triggers. `run` ends soon after its event is set.
 
-    `pending` tells how much of it is due now; zero means idle.
+    `pending` tells how much of it is due now; zero means idle. A `run` that fails is begun again after
+    LOOP_AGAIN_AFTER_S, and until then the process is not ready; BrokenError and Conflict end the process.
     """
 
     name: str
@@ -84,6 +86,8 @@ class Running:
             relay for service in services if (relay := bus.relay(service.name, service.database)) is not None
         ]
         self._loops = [loop for service in services for loop in service.loops]
+        self._failed: dict[str, str] = {}
+        """Why, by the name of each loop that failed and was not begun again yet."""
         self._stopping = asyncio.Event()
         self.farewell: Callable[[str], None] | None = None
         """Told why before the process is ended because it cannot do its work; without it a log line tells."""
@@ -109,7 +113,7 @@ class Running:
         self._tasks += [
             asyncio.create_task(relay.run(self._stopping), name=relay.name) for relay in self.relays
         ]
-        self._tasks += [asyncio.create_task(loop.run(self._stopping), name=loop.name) for loop in self._loops]
+        self._tasks += [asyncio.create_task(self._attend(loop), name=loop.name) for loop in self._loops]
         self._tasks.append(asyncio.create_task(self._housekeep(), name="housekeeping"))
 
     def drain(self) -> None:
@@ -132,6 +136,7 @@ class Running:
         """Return what is not fit for work, by the name of the lane or loop."""
         workers: tuple[Consumer | Relay, ...] = (*self.consumers, *self.relays)
         found = {worker.name: problem for worker in workers if (problem := worker.health.problem())}
+        found |= self._failed
         for task in self._tasks:
             if task.done() and not self.stopping and task.get_name() not in found:
                 found[task.get_name()] = "stopped"
@@ -186,10 +191,26 @@ class Running:
             for relay in self.relays:
                 with contextlib.suppress(Unavailable):
                     await relay.pending()
+            await self._rest(HOUSEKEEPING_EVERY_S)
+
+    async def _attend(self, loop: Loop) -> None:
+        """Run `loop` until all stops, again after every failure: a bad row must not end its work for good."""
+        while not self._stopping.is_set():
             try:
-                await asyncio.wait_for(self._stopping.wait(), HOUSEKEEPING_EVERY_S)
-            except TimeoutError:
-                continue
+                await loop.run(self._stopping)
+            except (BrokenError, Conflict):
+                raise
+            except Exception as cause:
+                self._failed[loop.name] = f"failed: {type(cause).__name__}"
+                logger.error("loop failed", loop=loop.name, error=telemetry.safe_traceback(cause))
+            else:
+                return
+            await self._rest(LOOP_AGAIN_AFTER_S)
+            self._failed.pop(loop.name)
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _end_if_broken(self) -> None:
         """A supervisor starts a fresh process; this one cannot do its work any more."""

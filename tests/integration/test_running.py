@@ -46,6 +46,10 @@ def a_service(
     return Service(database.schema, database, folder, APIRouter(), APIRouter(), subscriptions, loops)
 
 
+async def nothing_pending() -> int:
+    return 0
+
+
 async def a_bus(roles: Roles) -> LocalBus:
     return LocalBus(await Database.open(roles.dsn("bus_reader"), "bus_reader"))
 
@@ -220,16 +224,45 @@ async def test_a_stop_ends_what_does_not_end_in_time_and_leaves_nothing_of_it(
 async def test_a_loop_that_ends_by_itself_makes_the_house_unready(
     roles: Roles, assessor: Database, tmp_path: Path
 ) -> None:
-    async def nothing_pending() -> int:
-        return 0
+    async def end(_: asyncio.Event) -> None:
+        return
 
-    async def fail(_: asyncio.Event) -> None:
-        raise LookupError
-
-    loop = Loop("assessor.loop", fail, nothing_pending)
+    loop = Loop("assessor.loop", end, nothing_pending)
     async with running([a_service(assessor, tmp_path, loops=(loop,))], await a_bus(roles)) as house:
         await asyncio.sleep(0)
         assert house.problems() == {"assessor.loop": "stopped"}
+
+
+async def test_a_loop_that_fails_is_told_of_and_begun_again(
+    roles: Roles,
+    assessor: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(shared.service, "LOOP_AGAIN_AFTER_S", 0.05)
+    again = asyncio.Event()
+    begun = []
+
+    async def fail_once(stopping: asyncio.Event) -> None:
+        begun.append(stopping)
+        if len(begun) == 1:
+            raise LookupError("learner@example.org")
+        again.set()
+        await stopping.wait()
+
+    loop = Loop("assessor.loop", fail_once, nothing_pending)
+    async with running([a_service(assessor, tmp_path, loops=(loop,))], await a_bus(roles)) as house:
+        await asyncio.sleep(0)
+        assert house.problems() == {"assessor.loop": "failed: LookupError"}
+        async with asyncio.timeout(WAIT_S):
+            await again.wait()
+        assert house.problems() == {}
+        await house.settled(WAIT_S)
+    told = capsys.readouterr().out
+    assert "loop failed" in told
+    assert "in fail_once" in told
+    assert "learner@example.org" not in told
 
 
 async def test_what_is_opened_is_closed_even_if_a_later_part_does_not_start(
@@ -305,10 +338,7 @@ async def test_a_person_is_told_why_the_process_ends(
     async def refuses(_: asyncio.Event) -> None:
         raise Conflict("made-up", "Another wrote here.")
 
-    async def nothing() -> int:
-        return 0
-
-    service = a_service(assessor, tmp_path, loops=(Loop("assessor.loop", refuses, nothing),))
+    service = a_service(assessor, tmp_path, loops=(Loop("assessor.loop", refuses, nothing_pending),))
     async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
         house.farewell = told.append
         assert await ended == shared.service.EXIT_REFUSED
@@ -325,10 +355,7 @@ async def test_what_is_broken_for_good_ends_the_process(
     async def breaks(_: asyncio.Event) -> None:
         raise BrokenError("No retry mends this.")
 
-    async def nothing() -> int:
-        return 0
-
-    service = a_service(assessor, tmp_path, loops=(Loop("relay", breaks, nothing),))
+    service = a_service(assessor, tmp_path, loops=(Loop("relay", breaks, nothing_pending),))
     async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
         assert await ended == shared.service.EXIT_STUCK
         assert house.problems() == {"relay": "stopped"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,24 +61,38 @@ def bus_settings() -> dict[str, str]:
     return {}
 
 
+@asynccontextmanager
+async def installed(
+    tmp_path: Path, port: int, mailbox: Mailbox, bus_settings: dict[str, str]
+) -> AsyncIterator[World]:
+    """Run the installation of `tmp_path`, made by the first who asks, until the block ends."""
+    settings = mailbox.settings() | bus_settings | {"CANONICAL_PROCESSES": "1"}
+    async with open_world(tmp_path / "world", port, settings, durable=False) as installation:
+        yield installation
+
+
+@asynccontextmanager
+async def peopled(
+    installation: World, mailbox: Mailbox, partner: PartnerEndpoint
+) -> AsyncIterator[PeopledWorld]:
+    """Bring an issuer, an achievement and a subscription into a new installation; nothing waits then."""
+    definition, achievement_id = sample_achievement()
+    issuer = await sample_issuer(issuer_settings(installation.folder), installation.folder)
+    async with Provider(installation.address, issuer.token) as provider:
+        await provider.until_known()
+        await provider.publish_achievement(definition, achievement_id)
+        partner.trust(await provider.subscribe(partner.url))
+        await installation.settled(SETTLE_WAIT_S)
+        yield PeopledWorld(installation, provider, mailbox, partner, achievement_id)
+
+
 @pytest.fixture
 async def world(tmp_path: Path, bus_settings: dict[str, str]) -> AsyncIterator[PeopledWorld]:
     """A world with an issuer, an achievement and a subscription; nothing waits in it."""
-    definition, achievement_id = sample_achievement()
     async with (
         Mailbox(tmp_path / "mail") as mailbox,
         PartnerEndpoint() as partner,
-        open_world(
-            tmp_path / "world",
-            free_port(),
-            mailbox.settings() | bus_settings | {"CANONICAL_PROCESSES": "1"},
-            durable=False,
-        ) as installation,
+        installed(tmp_path, free_port(), mailbox, bus_settings) as installation,
+        peopled(installation, mailbox, partner) as world,
     ):
-        issuer = await sample_issuer(issuer_settings(installation.folder), installation.folder)
-        async with Provider(installation.address, issuer.token) as provider:
-            await provider.until_known()
-            await provider.publish_achievement(definition, achievement_id)
-            partner.trust(await provider.subscribe(partner.url))
-            await installation.settled(SETTLE_WAIT_S)
-            yield PeopledWorld(installation, provider, mailbox, partner, achievement_id)
+        yield world
