@@ -21,12 +21,13 @@ def main() -> None:
     heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeded:
         signal.signal(signal.SIGINT, _leave)
-    from services.cli.commands import command  # noqa: PLC0415 - see above
+    from services.cli.commands import app_of, exit_code  # noqa: PLC0415 - see above
 
+    app = app_of(sys.argv[1:])
     if heeded:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        sys.exit(command())
+        sys.exit(exit_code(app))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
 

@@ -2,52 +2,59 @@
 
 `microcred --help` lists the commands; each one teaches itself with `--help`. Exit codes: 0 done, 1 refused or
 invalid, 2 unknown (verify) or unavailable, 64 wrong usage.
+
+A command is a module of its name: of one function of that name, or of an `app` with commands of its own. One
+that is named is imported alone, since importing what all of them need takes seconds.
 """
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from services.cli import (
-    EXIT_INTERRUPTED,
-    EXIT_USAGE,
-    bake,
-    dead_letters,
-    demo,
-    issuers,
-    keys,
-    recognised_issuers,
-    replay,
-    republish,
-    serve,
-    settings,
-    signing_keys,
-    verify,
-)
+from services.cli import EXIT_INTERRUPTED, EXIT_USAGE
 
-app = typer.Typer(
-    name="microcred",
-    help="Issues micro-credentials at scale: signed, portable, verifiable by anyone.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+COMMANDS = (
+    "demo",
+    "serve",
+    "verify",
+    "bake",
+    "replay",
+    "republish",
+    "settings",
+    "issuers",
+    "keys",
+    "signing-keys",
+    "recognised-issuers",
+    "dead-letters",
 )
-app.command("demo")(demo.demo)
-app.command("serve")(serve.serve)
-app.command("verify")(verify.verify)
-app.command("bake")(bake.bake)
-app.command("replay")(replay.replay)
-app.command("republish")(republish.republish)
-app.command("settings")(settings.settings)
-app.add_typer(issuers.app, name="issuers")
-app.add_typer(keys.app, name="keys")
-app.add_typer(signing_keys.app, name="signing-keys")
-app.add_typer(recognised_issuers.app, name="recognised-issuers")
-app.add_typer(dead_letters.app, name="dead-letters")
+"""In the order in which `--help` lists them."""
+
+
+def app_of(words: Sequence[str]) -> typer.Typer:
+    """Return the program with the command that stands first in `words`, or else with every one."""
+    app = typer.Typer(
+        name="microcred",
+        help="Issues micro-credentials at scale: signed, portable, verifiable by anyone.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_microcred)
+    named = words[:1] if words and words[0] in COMMANDS else COMMANDS
+    for name in named:
+        word = name.replace("-", "_")
+        module = importlib.import_module(f"services.cli.{word}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, word))
+    return app
 
 
 def _told_version(asked: bool) -> None:
@@ -56,7 +63,6 @@ def _told_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _microcred(
     asked: Annotated[
         bool,
@@ -66,7 +72,7 @@ def _microcred(
     """What stands before a command's name."""
 
 
-def command() -> int:
+def exit_code(app: typer.Typer) -> int:
     """Run the command that the arguments name; returns the exit code."""
     try:
         code = app(standalone_mode=False)

@@ -117,9 +117,9 @@ def resolved(words: list[str]) -> tuple[TyperGroup | TyperCommand, list[str]]:
 @functools.cache
 def cli() -> TyperGroup:
     """The `microcred` command."""
-    from services.cli.commands import app
+    from services.cli.commands import app_of
 
-    group = get_command(app)
+    group = get_command(app_of(()))
     assert isinstance(group, TyperGroup)
     return group
 

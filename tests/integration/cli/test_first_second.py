@@ -35,7 +35,7 @@ def test_the_version_is_told_without_a_world() -> None:
     assert re.fullmatch(r"microcred \d+\.\d+\.\d+\n", told.stdout)
 
 
-@pytest.mark.parametrize("module", ["services.cli.commands", "typer", "fastapi", "services.cli.verify"])
+@pytest.mark.parametrize("module", ["services.cli.commands", "typer", "fastapi", "services.cli.settings"])
 def test_ctrl_c_while_it_is_still_being_imported_ends_it_quietly(module: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING, "settings", module],
@@ -46,3 +46,14 @@ def test_ctrl_c_while_it_is_still_being_imported_ends_it_quietly(module: str) ->
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (EXIT_INTERRUPTED, "importing\n", "")
+
+
+def test_a_command_that_is_named_does_not_wait_for_the_others_to_be_imported() -> None:
+    named = """
+import sys
+from services.cli.commands import app_of
+app_of(["settings", "--help"])
+print(*sorted({"services.cli.settings", "services.cli.verify"} & sys.modules.keys()))
+"""
+    told = subprocess.run([sys.executable, "-c", named], capture_output=True, text=True, check=True)
+    assert told.stdout == "services.cli.settings\n"

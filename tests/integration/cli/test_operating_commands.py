@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 from services import SERVICES
-from services.cli.commands import app
+from services.cli.commands import app_of
 from services.world import DATABASE, read_environment
 from shared.access import Scope
 from shared.clock import now
@@ -214,6 +214,7 @@ def commands(group: typer.core.TyperGroup, path: tuple[str, ...] = ()) -> Iterat
 
 
 def test_every_command_teaches_itself() -> None:
+    app = app_of(())
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
     found = list(commands(group))
