@@ -24,6 +24,7 @@ from shared.bus.consumer import PROGRESS_WAIT_S, Consumer, Subscription
 from shared.bus.seam import BrokenError, Bus, Relay
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.errors import Conflict, Unavailable
+from shared.resting import rest
 
 STOP_WAIT_S = 20.0
 HOUSEKEEPING_EVERY_S = 5.0
@@ -191,7 +192,7 @@ class Running:
             for relay in self.relays:
                 with contextlib.suppress(Unavailable):
                     await relay.pending()
-            await self._rest(HOUSEKEEPING_EVERY_S)
+            await rest(self._stopping, HOUSEKEEPING_EVERY_S)
 
     async def _attend(self, loop: Loop) -> None:
         """Run `loop` until all stops, again after every failure: a bad row must not end its work for good."""
@@ -205,12 +206,8 @@ class Running:
                 logger.error("loop failed", loop=loop.name, error=telemetry.safe_traceback(cause))
             else:
                 return
-            await self._rest(LOOP_AGAIN_AFTER_S)
+            await rest(self._stopping, LOOP_AGAIN_AFTER_S)
             self._failed.pop(loop.name)
-
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _end_if_broken(self) -> None:
         """A supervisor starts a fresh process; this one cannot do its work any more."""

@@ -15,7 +15,6 @@ is every part of long work that says so (shared/progress.py): what is slow is no
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,6 +32,7 @@ from shared.contracts.event import Event
 from shared.database import Database
 from shared.errors import MicrocredError, StaleStream, Unavailable
 from shared.eventstore import Recorded, Session
+from shared.resting import rest
 from shared.telemetry import safe_traceback
 
 BATCH_RECORDS_MAX = 500
@@ -331,8 +331,7 @@ class Consumer:
             self.health.unavailable_since = time.monotonic()
             logger.warning("waiting", consumer=self.name, reason=cause.message)
         self.health.progressed()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), wait_s)
+        await rest(self._stopping, wait_s)
 
     async def lag(self) -> int:
         """Return how many records wait, and show it in the metrics."""

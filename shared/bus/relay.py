@@ -35,6 +35,7 @@ from shared.contracts.event import Topic
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import log
+from shared.resting import rest
 from shared.telemetry import safe_traceback
 
 CURSOR = "relay"
@@ -111,14 +112,14 @@ class Relay:
                     busy = await self._turn()
                 except (Unavailable, FencedError) as cause:
                     await self._give_up(cause)
-                    await _rest(stopping, wait_s)
+                    await rest(stopping, wait_s)
                     wait_s = min(wait_s * 2, RETRY_WAIT_S_MAX)
                     continue
                 self.health.unavailable_since = None
                 wait_s = RETRY_WAIT_S
                 idle_s = POLL_EVERY_S if busy else min(idle_s * 2, POLL_EVERY_S_MAX)
                 if not busy:
-                    await _rest(stopping, idle_s)
+                    await rest(stopping, idle_s)
         except Exception as cause:
             self.health.stopped = f"stopped: {type(cause).__name__}"
             logger.error("relay stopped", relay=self.name, error=safe_traceback(cause))
@@ -255,8 +256,3 @@ async def set_back(database: Database, position: int) -> int:
             return 0
         waiting: int = await connection.fetchval(LAG, CURSOR, LAG_EVENTS_MAX)
     return waiting
-
-
-async def _rest(stopping: asyncio.Event, wait_s: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), wait_s)

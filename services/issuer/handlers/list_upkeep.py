@@ -8,7 +8,6 @@ still free. So whoever issues needs no private key, and waits only if the signer
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -23,6 +22,7 @@ from shared import clock
 from shared.database import Database
 from shared.errors import StaleStream, Unavailable
 from shared.eventstore import Meta
+from shared.resting import rest
 
 PLACES_AHEAD_MIN = CAPACITY // 2
 OPEN_EVERY_S = 1.0
@@ -113,5 +113,4 @@ async def _until(stopping: asyncio.Event, every_s: float, turn: Callable[[], Awa
                 pass
         except (Unavailable, StaleStream) as cause:
             logger.warning("status lists wait", reason=str(cause))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), every_s)
+        await rest(stopping, every_s)
