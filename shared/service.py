@@ -20,7 +20,7 @@ import structlog
 from fastapi import APIRouter
 
 from shared import telemetry
-from shared.bus.consumer import PROGRESS_WAIT_S, Consumer, Subscription
+from shared.bus.consumer import PROGRESS_WAIT_S, Consumer, Subscription, TooManyBuriedError
 from shared.bus.seam import BrokenError, Bus, Relay
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.errors import Conflict, Unavailable
@@ -114,8 +114,12 @@ class Running:
         self._tasks += [
             asyncio.create_task(relay.run(self._stopping), name=relay.name) for relay in self.relays
         ]
-        self._tasks += [asyncio.create_task(self._attend(loop), name=loop.name) for loop in self._loops]
-        self._tasks.append(asyncio.create_task(self._housekeep(), name="housekeeping"))
+        housekeeping = Loop("housekeeping", self._housekeep, _nothing_pending)
+        self._tasks += [
+            asyncio.create_task(self._attend(loop), name=loop.name) for loop in (*self._loops, housekeeping)
+        ]
+        for task in self._tasks:
+            task.add_done_callback(self._end_if_broken)
 
     def drain(self) -> None:
         """Say `not ready` from now on: the process is about to stop, and still answers."""
@@ -181,18 +185,17 @@ class Running:
                 heads.append(await connection.fetchval("SELECT coalesce(max(position), 0) FROM event"))
         return heads
 
-    async def _housekeep(self) -> None:
-        """Refresh lag metrics, prune inboxes, and end a process in which a lane hangs or is broken."""
-        while not self._stopping.is_set():
+    async def _housekeep(self, stopping: asyncio.Event) -> None:
+        """Refresh lag metrics, prune inboxes, and end a process in which a lane hangs."""
+        while not stopping.is_set():
             for service in self.services:
                 await _prune(service)
-            self._end_if_broken()
             for consumer in self.consumers:
                 await self._check(consumer)
             for relay in self.relays:
                 with contextlib.suppress(Unavailable):
                     await relay.pending()
-            await rest(self._stopping, HOUSEKEEPING_EVERY_S)
+            await rest(stopping, HOUSEKEEPING_EVERY_S)
 
     async def _attend(self, loop: Loop) -> None:
         """Run `loop` until all stops, again after every failure: a bad row must not end its work for good."""
@@ -209,16 +212,19 @@ class Running:
             await rest(self._stopping, LOOP_AGAIN_AFTER_S)
             self._failed.pop(loop.name)
 
-    def _end_if_broken(self) -> None:
-        """A supervisor starts a fresh process; this one cannot do its work any more."""
-        for task in self._tasks:
-            if not task.done() or task.cancelled():
-                continue
-            cause = task.exception()
-            if isinstance(cause, BrokenError):
-                self._end(EXIT_STUCK, "broken for good: ending the process", task.get_name(), str(cause))
-            if isinstance(cause, Conflict):
-                self._end(EXIT_REFUSED, "cannot go on", task.get_name(), cause.message)
+    def _end_if_broken(self, task: asyncio.Task[None]) -> None:
+        """End the process of a task that ended of a failure: it does that work no more, a fresh one may.
+
+        Not where too many records were buried: a fresh process would bury as many again.
+        """
+        cause = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if cause is None or self.stopping or isinstance(cause, TooManyBuriedError):
+            return
+        if isinstance(cause, Conflict):
+            self._end(EXIT_REFUSED, "cannot go on", task.get_name(), cause.message)
+        else:
+            problem = str(cause) if isinstance(cause, BrokenError) else f"stopped: {type(cause).__name__}"
+            self._end(EXIT_STUCK, "broken for good: ending the process", task.get_name(), problem)
 
     async def _check(self, consumer: Consumer) -> None:
         try:
@@ -239,6 +245,10 @@ class Running:
         else:
             self.farewell(f"{task}: {problem}")
         os._exit(code)
+
+
+async def _nothing_pending() -> int:
+    return 0
 
 
 async def _prune(service: Service) -> None:

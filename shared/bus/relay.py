@@ -202,7 +202,7 @@ class Relay:
         began, waiting = time.monotonic(), set(acknowledgements)
         while waiting:
             done, waiting = await asyncio.wait(waiting, timeout=LEASE_S / RENEWALS_A_LEASE)
-            if failures := [cause for each in done if (cause := each.exception()) is not None]:
+            if failures := [cause for each in done if (cause := _failure(each)) is not None]:
                 raise self._producer.refusal(failures[0]) from failures[0]
             if waiting and not done:
                 if self._stopping.is_set():
@@ -243,6 +243,11 @@ class Relay:
             waiting: int = await connection.fetchval(LAG, CURSOR, LAG_EVENTS_MAX)
         telemetry.LAG_RECORDS.labels(self.name).set(waiting)
         return waiting
+
+
+def _failure(ended: asyncio.Future[Any]) -> BaseException | None:
+    """Return the error of a future, also where its client gave it up."""
+    return asyncio.CancelledError() if ended.cancelled() else ended.exception()
 
 
 async def set_back(database: Database, position: int) -> int:

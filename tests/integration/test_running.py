@@ -8,28 +8,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from fastapi import APIRouter
 
 import shared.bus.consumer
 import shared.service
-from shared import progress
 from shared.bus.consumer import Subscription
 from shared.bus.health import Health
 from shared.bus.local import LocalBus
-from shared.bus.seam import BrokenError
 from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
-from shared.errors import Conflict
-from shared.eventstore import Append, Meta, Recorded, Session
-from shared.service import Loop, Running, Service, running
+from shared.eventstore import Append, Recorded, Session
+from shared.service import Loop, Running, running
 from tests.conftest import Roles
+from tests.integration.made_services import META, WAIT_S, a_bus, a_service, begin, nothing_pending
 
-META = Meta("operator:cli", "c-1")
-WAIT_S = 30.0
 PASSED = AssessmentPassed(
     assessment_id="a",
     learner_id="00000000-0000-0000-0000-000000000000",
@@ -38,26 +32,6 @@ PASSED = AssessmentPassed(
     assessed_at=datetime(2026, 3, 1, tzinfo=UTC),
     sealed="-",
 )
-
-
-def a_service(
-    database: Database, folder: Path, *subscriptions: Subscription, loops: tuple[Loop, ...] = ()
-) -> Service:
-    return Service(database.schema, database, folder, APIRouter(), APIRouter(), subscriptions, loops)
-
-
-async def nothing_pending() -> int:
-    return 0
-
-
-async def a_bus(roles: Roles) -> LocalBus:
-    return LocalBus(await Database.open(roles.dsn("bus_reader"), "bus_reader"))
-
-
-async def begin(database: Database) -> None:
-    async with database.session() as session:
-        event = LearnerErased(learner_id=str(uuid4()), erased_at=session.at)
-        await session.append([Append("acme", event.stream, 0, (event,), META)])
 
 
 async def test_settled_is_not_fooled_by_work_that_passes_to_a_lane_that_was_asked_already(
@@ -279,86 +253,6 @@ async def test_what_is_opened_is_closed_even_if_a_later_part_does_not_start(
         await run()
     assert assessor._pool.is_closing()
     assert bus._log._pool.is_closing()
-
-
-async def test_a_lane_that_hangs_with_work_waiting_ends_the_process(
-    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared.bus.consumer, "PROGRESS_WAIT_S", 0.1)
-    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.05)
-    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    monkeypatch.setattr(shared.service.os, "_exit", lambda code: ended.done() or ended.set_result(code))
-    go_on = asyncio.Event()
-
-    async def hang(*_: object) -> None:
-        await go_on.wait()
-
-    lane = Subscription("assessor.hang", (LearnerErased,), hang)
-    async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)):
-        await begin(assessor)
-        async with asyncio.timeout(WAIT_S):
-            assert await ended == shared.service.EXIT_STUCK
-        go_on.set()
-
-
-async def test_a_lane_that_is_slow_and_says_that_it_gets_on_is_not_ended(
-    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its preparation takes many times PROGRESS_WAIT_S, and each part of it is done well within."""
-    monkeypatch.setattr(shared.bus.consumer, "PROGRESS_WAIT_S", 1.0)
-    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.05)
-    ended: list[int] = []
-    monkeypatch.setattr(shared.service.os, "_exit", ended.append)
-    taken = asyncio.Event()
-
-    async def prepare(_: Sequence[Recorded]) -> None:
-        for _ in range(40):
-            await asyncio.sleep(0.05)
-            progress.made()
-
-    async def handle(*_: object) -> None:
-        taken.set()
-
-    lane = Subscription("assessor.work", (LearnerErased,), handle, prepare)
-    async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)):
-        await begin(assessor)
-        async with asyncio.timeout(WAIT_S):
-            await taken.wait()
-    assert not ended
-
-
-async def test_a_person_is_told_why_the_process_ends(
-    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.02)
-    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    monkeypatch.setattr(shared.service.os, "_exit", lambda code: ended.done() or ended.set_result(code))
-    told: list[str] = []
-
-    async def refuses(_: asyncio.Event) -> None:
-        raise Conflict("made-up", "Another wrote here.")
-
-    service = a_service(assessor, tmp_path, loops=(Loop("assessor.loop", refuses, nothing_pending),))
-    async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
-        house.farewell = told.append
-        assert await ended == shared.service.EXIT_REFUSED
-    assert told[0] == "assessor.loop: Another wrote here."
-
-
-async def test_what_is_broken_for_good_ends_the_process(
-    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    monkeypatch.setattr(shared.service.os, "_exit", lambda code: ended.done() or ended.set_result(code))
-    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.02)
-
-    async def breaks(_: asyncio.Event) -> None:
-        raise BrokenError("No retry mends this.")
-
-    service = a_service(assessor, tmp_path, loops=(Loop("relay", breaks, nothing_pending),))
-    async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
-        assert await ended == shared.service.EXIT_STUCK
-        assert house.problems() == {"relay": "stopped"}
 
 
 async def test_an_inbox_is_pruned_of_what_is_old_and_of_nothing_else(

@@ -26,14 +26,13 @@ from aiokafka.errors import (
 )
 from aiokafka.helpers import create_ssl_context
 
+from shared.bus.kafka.client import REQUEST_WAIT_S
 from shared.bus.seam import BrokenError
 from shared.errors import Unavailable
 
-REQUEST_WAIT_S = 10.0
 RETRY_EVERY_S = 0.25
 METADATA_AGE_S_MAX = 10.0
 """How late a client may notice that topics were made anew, or partitions moved."""
-CLOSE_WAIT_S = 5.0
 RETRY_AFTER_S = 1.0
 
 DENIED = {

@@ -7,7 +7,6 @@ member.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -20,7 +19,8 @@ from aiokafka.errors import (
     for_code,
 )
 
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, RETRY_EVERY_S, Cluster, unreached
+from shared.bus.kafka.client import REQUEST_WAIT_S, answered, dismissed
+from shared.bus.kafka.connection import RETRY_EVERY_S, Cluster, unreached
 
 FINDING_ITS_FEET = (
     GroupCoordinatorNotAvailableError,
@@ -43,13 +43,15 @@ class Meter:
     async def lag(self, group: str, topics: Sequence[str]) -> int:
         """Return how many records of `topics` the group has not committed. Raises Unavailable."""
         try:
-            async with asyncio.timeout(REQUEST_WAIT_S):
-                admin, reader = await self._clients()
-                partitions = [each for topic in topics for each in await self._partitions_of(admin, topic)]
-                committed = await _committed(admin, group)
-                ends = await reader.end_offsets(partitions)
+            return await answered(self._measured(group, topics), REQUEST_WAIT_S)
         except (KafkaError, OSError, TimeoutError) as cause:
             raise await unreached(self._cluster, cause, "measuring lag") from cause
+
+    async def _measured(self, group: str, topics: Sequence[str]) -> int:
+        admin, reader = await self._clients()
+        partitions = [each for topic in topics for each in await self._partitions_of(admin, topic)]
+        committed = await _committed(admin, group)
+        ends = await reader.end_offsets(partitions)
         return sum(
             max(0, ends[each] - (max(0, committed[each].offset) if each in committed else 0))
             for each in partitions
@@ -62,7 +64,7 @@ class Meter:
                 try:
                     await admin.start()
                 except BaseException:
-                    await admin.close()
+                    await dismissed(admin.close())
                     raise
                 self._admin = admin
             if self._reader is None:
@@ -70,7 +72,7 @@ class Meter:
                 try:
                     await reader.start()
                 except BaseException:
-                    await reader.stop()
+                    await dismissed(reader.stop())
                     raise
                 self._reader = reader
             return self._admin, self._reader
@@ -87,12 +89,10 @@ class Meter:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(CLOSE_WAIT_S):
-                if self._admin is not None:
-                    await self._admin.close()
-                if self._reader is not None:
-                    await self._reader.stop()
+        if self._admin is not None:
+            await dismissed(self._admin.close())
+        if self._reader is not None:
+            await dismissed(self._reader.stop())
 
 
 async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:

@@ -8,7 +8,6 @@ complete. Whoever may not wait any longer abandons the producer, which ends the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,7 +18,8 @@ from aiokafka.errors import KafkaError
 
 from shared.bus import codec
 from shared.bus.agreement import Tails
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated, unreached
+from shared.bus.kafka.client import CLOSE_WAIT_S, REQUEST_WAIT_S, answered, dismissed
+from shared.bus.kafka.connection import Cluster, away, translated, unreached
 from shared.bus.kafka.tails import tails
 from shared.bus.seam import Record
 from shared.contracts.event import Topic
@@ -43,14 +43,18 @@ class KafkaProducer:
         """
         client = self._client or await self._connect()
         try:
-            async with asyncio.timeout(REQUEST_WAIT_S):
-                return [
-                    await client.send_batch(batch, topic, partition=partition)
-                    for (topic, partition), batches in (await self._batches(client, records)).items()
-                    for batch in batches
-                ]
+            return await answered(self._handed_over(client, records), REQUEST_WAIT_S)
         except (KafkaError, TimeoutError) as cause:
             raise away(cause, "sending") from cause
+
+    async def _handed_over(
+        self, client: AIOKafkaProducer, records: Sequence[Record]
+    ) -> list[asyncio.Future[Any]]:
+        return [
+            await client.send_batch(batch, topic, partition=partition)
+            for (topic, partition), batches in (await self._batches(client, records)).items()
+            for batch in batches
+        ]
 
     async def tails(self, topics: Sequence[Topic]) -> Tails:
         """Return what `topics` end with. Raises Unavailable."""
@@ -64,8 +68,7 @@ class KafkaProducer:
             max_batch_size=BATCH_BYTES_MAX,
         )
         try:
-            async with asyncio.timeout(REQUEST_WAIT_S):
-                await client.start()
+            await answered(client.start(), REQUEST_WAIT_S)
         except (KafkaError, OSError, TimeoutError) as cause:
             await _stop(client)
             raise await unreached(self._cluster, cause, "connecting") from cause
@@ -115,5 +118,4 @@ async def _stop(client: AIOKafkaProducer) -> None:
         sender.cancel()
         await asyncio.wait([sender], timeout=CLOSE_WAIT_S)
         client._message_accumulator._batches.clear()
-    with contextlib.suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-        await asyncio.wait_for(client.stop(), CLOSE_WAIT_S)
+    await dismissed(client.stop())

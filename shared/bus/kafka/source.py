@@ -29,7 +29,8 @@ from aiokafka.errors import (
 )
 
 from shared.bus.kafka import fence
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, translated, unreached
+from shared.bus.kafka.client import REQUEST_WAIT_S, answered, dismissed
+from shared.bus.kafka.connection import Cluster, away, translated, unreached
 from shared.bus.kafka.fence import Partition
 from shared.bus.kafka.meter import Meter
 from shared.bus.seam import BrokenError, FencedError, Record
@@ -136,14 +137,11 @@ class KafkaSource:
             fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         )
         try:
-            async with asyncio.timeout(REQUEST_WAIT_S):
-                await member.start()
-                missing = self._names.keys() - await member.topics()
-            if missing:
+            if missing := self._names.keys() - await answered(_topics_seen_by(member), REQUEST_WAIT_S):
                 names = ", ".join(sorted(missing))
                 raise Unavailable(f"Topics are not there yet, or Kafka's user may not read them: {names}.")
         except BaseException as cause:
-            await _stop(member)
+            await dismissed(member.stop())
             if isinstance(cause, (KafkaError, OSError, TimeoutError)):
                 raise await unreached(self._cluster, cause, "joining") from cause
             raise
@@ -206,8 +204,7 @@ class KafkaSource:
         offsets = dict(self._ahead)
         if self._member is not None and offsets:
             try:
-                async with asyncio.timeout(REQUEST_WAIT_S):
-                    await self._member.commit(offsets)
+                await answered(self._member.commit(offsets), REQUEST_WAIT_S)
             except LOST as cause:
                 raise FencedError(f"{self._consumer}: the group went on ({type(cause).__name__}).") from cause
             except (KafkaError, TimeoutError) as cause:
@@ -254,19 +251,13 @@ class KafkaSource:
             return
         assigned = list(member.assignment())
         try:
-            async with asyncio.timeout(REQUEST_WAIT_S):
-                if not assigned:
-                    await member.topics()
-                    ends, positions = {}, {}
-                else:
-                    ends = await member.end_offsets(assigned)
-                    positions = {partition: await member.position(partition) for partition in assigned}
+            waits = await answered(_anything_waits(member, assigned), REQUEST_WAIT_S)
         except IllegalStateError:  # revoked meanwhile
             return
         except (KafkaError, OSError, TimeoutError) as cause:
             raise away(cause, "asking for records") from cause
         self._probed_at = now
-        if not any(ends[partition] > positions[partition] for partition in assigned):
+        if not waits:
             self._probes_behind = 0
             return
         self._probes_behind += 1
@@ -280,7 +271,7 @@ class KafkaSource:
         self._nothing_in_hand.set()
         member, self._member = self._member, None
         if member is not None:
-            await _stop(member)
+            await dismissed(member.stop())
 
 
 async def _fetched(
@@ -288,10 +279,8 @@ async def _fetched(
 ) -> dict[TopicPartition, list[Any]]:
     """Return what has come by now, or comes within `wait_s`. Raises Unavailable and BrokenError."""
     try:
-        async with asyncio.timeout(wait_s):  # the client waits for the end of a rebalance without one
-            fetched: dict[TopicPartition, list[Any]] = await member.getmany(
-                timeout_ms=int(wait_s * 1000), max_records=records_max
-            )
+        fetching = member.getmany(timeout_ms=int(wait_s * 1000), max_records=records_max)
+        fetched: dict[TopicPartition, list[Any]] = await answered(fetching, wait_s)
     except TimeoutError:
         return {}
     except KafkaError as cause:
@@ -299,10 +288,21 @@ async def _fetched(
     return fetched
 
 
-async def _stop(member: AIOKafkaConsumer) -> None:
-    """Leave the group, if a broker is there to be told."""
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(member.stop(), CLOSE_WAIT_S)
+async def _topics_seen_by(member: AIOKafkaConsumer) -> set[str]:
+    """Connect and return the names of the topics that are there for this member."""
+    await member.start()
+    seen: set[str] = await member.topics()
+    return seen
+
+
+async def _anything_waits(member: AIOKafkaConsumer, assigned: Sequence[TopicPartition]) -> bool:
+    """Tell whether a partition goes on behind where it was read to; asks the broker in any case."""
+    if not assigned:
+        await member.topics()
+        return False
+    ends = await member.end_offsets(assigned)
+    positions = {partition: await member.position(partition) for partition in assigned}
+    return any(ends[partition] > positions[partition] for partition in assigned)
 
 
 def _event_type(message: Any) -> bytes:

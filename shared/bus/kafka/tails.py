@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -11,7 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 
-from shared.bus.kafka.connection import CLOSE_WAIT_S, REQUEST_WAIT_S, Cluster, away, unreached
+from shared.bus.kafka.client import REQUEST_WAIT_S, answered, dismissed
+from shared.bus.kafka.connection import Cluster, unreached
 from shared.contracts.event import Topic
 
 POLL_WAIT_MS = 1_000
@@ -22,18 +22,11 @@ async def tails(cluster: Cluster, topics: Sequence[Topic]) -> dict[str, list[UUI
 
     So have topics that are not there. What a stranger wrote there is not an end. Raises Unavailable.
     """
-    asking = asyncio.create_task(_read(cluster, {cluster.topic(topic.name): topic for topic in topics}))
     try:
-        # A task of its own: the client cancels what waits in it when a connection breaks.
-        done, _ = await asyncio.wait([asking], timeout=REQUEST_WAIT_S)
-    finally:
-        asking.cancel()
-    if not done or asking.cancelled():
-        raise away(TimeoutError(), "looking at the ends of topics")
-    cause = asking.exception()
-    if isinstance(cause, (KafkaError, OSError, TimeoutError)):
+        by_name = {cluster.topic(topic.name): topic for topic in topics}
+        return await answered(_read(cluster, by_name), REQUEST_WAIT_S)
+    except (KafkaError, OSError, TimeoutError) as cause:
         raise await unreached(cluster, cause, "looking at the ends of topics") from cause
-    return asking.result()
 
 
 async def _read(cluster: Cluster, topics: Mapping[str, Topic]) -> dict[str, list[UUID]]:
@@ -58,9 +51,8 @@ async def _read(cluster: Cluster, topics: Mapping[str, Topic]) -> dict[str, list
                     found[topic.name].append(UUID(headers.get("ce_id", b"").decode("latin-1")))
         return found
     finally:
-        for client in (reader.stop(), admin.close()):
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                await asyncio.wait_for(client, CLOSE_WAIT_S)
+        await dismissed(reader.stop())
+        await dismissed(admin.close())
 
 
 async def _last_headers(

@@ -17,7 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from shared.bus.kafka.connection import REQUEST_WAIT_S, Cluster, unreached
+from shared.bus.kafka.client import REQUEST_WAIT_S, dismissed
+from shared.bus.kafka.connection import Cluster, unreached
 from shared.contracts.event import Topic
 from shared.errors import Unavailable
 
@@ -141,4 +142,4 @@ async def _admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
     except (KafkaError, OSError, TimeoutError) as cause:
         raise await unreached(cluster, cause, "looking after topics") from cause
     finally:
-        await admin.close()
+        await dismissed(admin.close())

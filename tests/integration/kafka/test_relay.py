@@ -43,7 +43,7 @@ class Gate(KafkaProducer):
         self.sent: list[list[int]] = []
         self.reached, self.acknowledging = asyncio.Event(), asyncio.Event()
         self.acknowledging.set()
-        self.failing: list[Exception] = []
+        self.failing: list[BaseException] = []
 
     async def send(self, records: Sequence[Record]) -> list[asyncio.Future[Any]]:
         self.sent.append([record.offset for record in records])
@@ -234,13 +234,19 @@ async def test_a_zombie_whose_batch_is_acknowledged_late_cannot_move_the_cursor(
     }
 
 
+@pytest.mark.parametrize("failure", [TimeoutError(), asyncio.CancelledError()], ids=("late", "given up"))
 async def test_what_follows_a_batch_that_failed_does_not_overtake_it(
-    log: Rig, producer: Database, cluster: Cluster, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+    log: Rig,
+    producer: Database,
+    cluster: Cluster,
+    stranger: Stranger,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: BaseException,
 ) -> None:
     monkeypatch.setattr(relay_module, "BATCH_EVENTS_MAX", 3)
     monkeypatch.setattr(relay_module, "RETRY_WAIT_S", 0.01)
     door = Gate(cluster)
-    door.failing = [TimeoutError()]
+    door.failing = [failure]
     told = await log.tell(*["a"] * 7)
     relay = Relay("a", producer, door)
     async with working(relay):
