@@ -10,10 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from shared.embedded.guard import gone_within
-from shared.embedded.kafka import Broker, artifacts, docker
+from shared.embedded.kafka import Broker, artifacts, class_archive, docker
 from shared.embedded.kafka.artifacts import DockerImage, MavenArtifacts, find
 from shared.embedded.kafka.place import Place
 from shared.embedded.ports import HOST, free_port, is_free
@@ -78,6 +79,27 @@ def test_a_killed_broker_starts_again_on_its_port_and_a_stopped_one_keeps_it_for
     assert is_free(port)
     with Broker.open(tmp_path / "kafka") as broker:
         assert broker.port == port
+
+
+@pytest.mark.kafka
+@needs_java
+def test_a_broker_that_ends_in_order_leaves_its_classes_to_those_that_come_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "classes.jsa"
+    monkeypatch.setattr(class_archive, "archive_of", lambda *_: archive)
+
+    def reads_it(broker: Broker) -> bool:
+        return any(file.path == str(archive) for file in psutil.Process(broker.pid).memory_maps())
+
+    with Broker.open(tmp_path / "kafka") as broker:
+        broker.kill()
+        assert not archive.exists()
+        broker.restart()
+        assert not reads_it(broker)
+    assert [file for file in tmp_path.iterdir() if file.name != "kafka"] == [archive]
+    with Broker.open(tmp_path / "other") as broker:
+        assert reads_it(broker)
 
 
 @pytest.mark.kafka

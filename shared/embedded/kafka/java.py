@@ -18,6 +18,7 @@ from pathlib import Path
 
 from shared.embedded import guard
 from shared.embedded.binaries import environment
+from shared.embedded.kafka.class_archive import ClassArchive
 from shared.embedded.kafka.place import Place
 from shared.embedded.server import last_lines
 from shared.errors import Unavailable
@@ -39,8 +40,14 @@ _NAME_OWN_PID = 'echo $$ >"$0" && exec "$@"'
 class JavaBroker:
     """One run of Kafka on a Place. Made by `start`."""
 
-    def __init__(self, place: Place, keeper: subprocess.Popen[bytes] | None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        keeper: subprocess.Popen[bytes] | None = None,
+        classes: ClassArchive | None = None,
+    ) -> None:
         self.pid = 0
+        self._classes = classes
         self._place = place
         self._keeper = keeper
 
@@ -50,12 +57,14 @@ class JavaBroker:
     ) -> JavaBroker:
         """Start the broker and return once it takes clients. Raises Unavailable with the log's last lines."""
         place.write_properties(*ports, data=str(place.data))
+        classes = ClassArchive.open(java, jars, writable=not detached)  # nobody of ours sees that one end
         if not place.formatted:
-            _format(place, java, jars)
+            _format(place, [java, *classes.reading], jars)
         place.pid_file.unlink(missing_ok=True)
         command = [
             *("/bin/sh", "-c", _NAME_OWN_PID, str(place.pid_file), java),
             *(f"-Xms{HEAP_MIB_MIN}m", f"-Xmx{HEAP_MIB_MAX}m", *BRISK, "-Djava.awt.headless=true"),
+            *classes.writing,
             *_class_path(jars),
             *("kafka.Kafka", str(place.properties)),
         ]
@@ -69,7 +78,7 @@ class JavaBroker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the program first
             )
-        run = cls(place, process)
+        run = cls(place, process, classes)
         try:
             run._await_ready(process, log_start)
         except BaseException as error:
@@ -83,7 +92,7 @@ class JavaBroker:
     @classmethod
     def adopt(cls, place: Place, pid: int) -> JavaBroker:
         """Take over a broker that an earlier program left running."""
-        run = cls(place, None)
+        run = cls(place)
         run.pid = pid
         return run
 
@@ -110,6 +119,8 @@ class JavaBroker:
                 self._keeper.stdin.close()
             self._keeper.wait(guard.STOP_WAIT_S_MAX)
             self._keeper = None
+        if self._classes is not None:
+            self._classes.close(keep=self.pid > 0)
         self._place.pid_file.unlink(missing_ok=True)
 
     def _await_ready(self, process: subprocess.Popen[bytes], log_start: int) -> None:
@@ -132,10 +143,10 @@ def _class_path(jars: Path) -> list[str]:
     return [f"-Dlog4j2.configurationFile={logging.as_uri()}", "-cp", f"{jars}/*"]
 
 
-def _format(place: Place, java: str, jars: Path) -> None:
+def _format(place: Place, java: list[str], jars: Path) -> None:
     done = subprocess.run(  # noqa: S603 - a fixed command
         [
-            *(java, "-Xmx128m", *BRISK, *_class_path(jars), "kafka.tools.StorageTool"),
+            *(*java, "-Xmx128m", *BRISK, *_class_path(jars), "kafka.tools.StorageTool"),
             *("format", "--ignore-formatted", f"--cluster-id={_cluster_id()}", "-c", str(place.properties)),
         ],
         env=environment(),
