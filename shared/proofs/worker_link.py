@@ -21,6 +21,7 @@ from shared.errors import Invalid
 from shared.proofs import worker_process
 
 READY_WAIT_S = 60.0
+PROGRAM = "shared.proofs.worker_main"
 REPLY_WAIT_S = 30.0  # wall time; a job's own limit is CPU time, so that a busy machine refuses nobody
 
 _ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
@@ -61,7 +62,7 @@ class WorkerLink:
             sys.executable,
             "-P",  # the working directory is no place to import from
             "-m",
-            worker_process.__name__,
+            PROGRAM,
             stdin=PIPE,
             stdout=PIPE,
             env=environment,

@@ -1,4 +1,4 @@
-"""A canonicalising worker: the program that a child process of workers.py runs.
+"""A canonicalising worker: what a child process of workers.py runs (worker_main.py).
 
 It reads jobs as frames from its standard input and answers each with a frame on its standard output; see
 worker_link.py for the other end. It exists because canonicalisation is slow, and because a small document
@@ -110,7 +110,3 @@ def _write_frame(sink: int, frame: bytes) -> None:
     data = len(frame).to_bytes(LENGTH_BYTES, "big") + frame
     while data:
         data = data[os.write(sink, data) :]
-
-
-if __name__ == "__main__":
-    main()

@@ -2,9 +2,9 @@
 
 `hash_data` takes hundreds of documents at a time, spreads them over the workers and gives back one answer
 each, in order: the bytes to sign, or why not. A document that takes too long costs its worker's life and is
-refused (`canonicalisation-limit`); the others of its batch go on in a fresh worker, which is kept warm where
-a stranger could wait for it (`spare`). Callers take turns (turns.py), so that a single verification does not
-wait behind a batch of 500, and no client behind another's hundred.
+refused (`canonicalisation-limit`); the others of its batch go on in a fresh worker. Where a stranger could
+wait for that one (`spare`), it is kept warm from the first document on. Callers take turns (turns.py), so
+that a single verification does not wait behind a batch of 500, and no client behind another's hundred.
 
 Refuses more waiting documents than `QUEUE_DOCUMENTS_MAX` (Unavailable: later), and than
 `CALLER_DOCUMENTS_MAX` of one named caller (TooMany). Never holds a private key.
@@ -98,7 +98,6 @@ class CanonicalWorkers:
             raise
         self._links = set(links)
         self._tasks = [asyncio.create_task(self._serve(link)) for link in links]
-        self._prepare_spare()
 
     async def close(self) -> None:
         """Kill the workers; whoever still waits gets Unavailable."""
@@ -165,6 +164,7 @@ class CanonicalWorkers:
         for job in jobs:
             job.answer.add_done_callback(progress.made)  # in this caller's context, not the worker's
         self._count(caller, len(jobs))
+        self._prepare_spare()
         try:
             self._turns.add(caller, jobs)
             self._arrived.set()

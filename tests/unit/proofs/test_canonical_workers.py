@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import importlib.util
 import os
 import signal
 import socket
@@ -61,6 +62,19 @@ class CallingSuite(Ed25519Signatures):
 
 
 @dataclass(frozen=True)
+class ReachingSuite(Ed25519Signatures):
+    """Tells which clients of the network PyLD could find beside it."""
+
+    cryptosuite: Final = "reaching"
+    offloaded: Final = True
+    own_context: Final = False
+
+    def hash_data(self, document: JsonObject, proof_config: JsonObject) -> bytes:
+        found = [name for name in ("aiohttp", "requests") if importlib.util.find_spec(name)]
+        return ",".join(found).encode().ljust(64, b"-")
+
+
+@dataclass(frozen=True)
 class NullSuite(Ed25519Signatures):
     """What a benchmark plugs in to measure everything but canonicalisation."""
 
@@ -86,8 +100,7 @@ def no_worker_is_left() -> Iterator[None]:
 
 
 def own_workers() -> list[psutil.Process]:
-    name = "shared.proofs.worker_process"
-    return [child for child in psutil.Process().children() if name in child.cmdline()]
+    return [child for child in psutil.Process().children() if worker_link.PROGRAM in child.cmdline()]
 
 
 def different(badge: JsonObject, count: int) -> list[JsonObject]:
@@ -190,6 +203,8 @@ async def test_a_worker_killed_from_outside_is_replaced_and_its_jobs_go_again(
 
 async def test_a_spare_takes_the_place_of_a_worker_that_died(badge: JsonObject, options: JsonObject) -> None:
     async with CanonicalWorkers(1, spare=True) as workers:
+        assert len(own_workers()) == 1
+        await workers.hash_data(RDFC, [(badge, options)])
         while len(own_workers()) < 2:  # noqa: ASYNC110 - the list of processes is the only sign of the spare
             await asyncio.sleep(0.01)
         worker, spare = sorted(own_workers(), key=lambda process: process.create_time())
@@ -340,6 +355,12 @@ async def test_a_worker_is_told_nothing_of_the_parents_settings(monkeypatch: pyt
     async with CanonicalWorkers(1):
         (worker,) = own_workers()
         assert "MASTER_KEY" not in worker.environ()
+
+
+async def test_a_worker_has_no_client_of_the_network() -> None:
+    assert importlib.util.find_spec("requests"), "a test dependency brings it"
+    async with CanonicalWorkers(1, suites={"reaching": ReachingSuite()}) as workers:
+        assert await workers.hash_data("reaching", [({}, {})]) == [b"-" * 64]
 
 
 async def test_ctrl_c_is_for_the_parent(badge: JsonObject, options: JsonObject) -> None:
