@@ -15,7 +15,8 @@ from pathlib import Path
 import uvloop
 
 from services import SERVICES
-from services.starting import built_services, settings_class, settings_from, variable_names
+from services.configuration import settings_class, settings_from, variable_names
+from services.starting import built_services
 from services.world import world_environment
 from shared.app import public_app, service_app
 from shared.contracts import asyncapi

@@ -8,45 +8,22 @@ lane hangs.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import structlog
 import uvloop
 
-from services.starting import running_services, settings_from
+from services.configuration import settings_from
+from services.starting import running_services
 from shared.app import application, listening
 from shared.collector import spare_the_living
 from shared.errors import MicrocredError, Unavailable
-from shared.service import EXIT_REFUSED
+from shared.program import EXIT_REFUSED, EXIT_UNAVAILABLE, interruptible, until_stopped
 from shared.telemetry import configure_logging
 
-EXIT_UNAVAILABLE = 2
-
-Result = TypeVar("Result")
 logger = structlog.get_logger(__name__)
-
-
-async def interruptible(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work`; SIGINT and SIGTERM cancel it, and then KeyboardInterrupt is raised."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(kind, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-
-
-async def until_stopped() -> None:
-    """Wait until the task is cancelled, and return."""
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.Event().wait()
 
 
 async def _serve(names: Sequence[str]) -> None:

@@ -23,11 +23,13 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 
 from services import SERVICES
-from services.starting import running_services, settings_from
+from services.configuration import settings_from
+from services.starting import running_services
+from services.world_folder import kept_port, read_environment, was_started, write_environment
 from shared.app import application, listening
 from shared.embedded import Cluster
 from shared.embedded.ports import is_free
-from shared.errors import Conflict, Invalid
+from shared.errors import Conflict
 from shared.provision import LOGIN_ROLES, SIGNER_ROLE, provision
 from shared.sealing import MasterKey
 from shared.service import Running
@@ -36,7 +38,6 @@ from shared.settings import Settings
 HOST = "127.0.0.1"
 DATABASE = "microcred"
 PASSWORD_BYTES = 24
-ENVIRONMENT_FILE = "environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ async def world_environment(
             admin_dsn = await _own_database(cluster)
         environment = _environment(folder, port, admin_dsn or "") | dict(overrides)
         await provision(admin_dsn or "", _passwords(environment))
-        _write_private(folder / ENVIRONMENT_FILE, _as_lines(environment))
+        write_environment(folder, environment)
         yield environment, cluster
     finally:
         if cluster is not None:
@@ -131,7 +132,7 @@ async def _own_database(cluster: Cluster) -> str:
 
 def _environment(folder: Path, port: int, admin_dsn: str) -> dict[str, str]:
     """Return every setting of the world as variables; passwords made once are kept."""
-    kept = read_environment(folder) if (folder / ENVIRONMENT_FILE).exists() else {}
+    kept = read_environment(folder) if was_started(folder) else {}
     known = _passwords(kept) if kept else {}
     roles = {role: known.get(role) or secrets.token_urlsafe(PASSWORD_BYTES) for role in LOGIN_ROLES}
     key_file = folder / "master.key"
@@ -165,29 +166,3 @@ def _passwords(environment: Mapping[str, str]) -> dict[str, str]:
             parts = urlsplit(value)
             found[parts.username or ""] = parts.password or ""
     return found
-
-
-def read_environment(folder: Path) -> dict[str, str]:
-    """Return the settings that the world of `folder` last ran with. Raises Invalid if there is none."""
-    try:
-        lines = (folder / ENVIRONMENT_FILE).read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        raise Invalid("world-unknown", f"No world was ever started in {folder}: run 'make serve'.") from None
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def kept_port(folder: Path) -> int | None:
-    """Return the port of the world of `folder`, which its signed documents name; None for a new folder."""
-    if not (folder / ENVIRONMENT_FILE).exists():
-        return None
-    return urlsplit(read_environment(folder)["PUBLIC_URL"]).port
-
-
-def _as_lines(environment: Mapping[str, str]) -> str:
-    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()))
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

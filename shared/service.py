@@ -24,6 +24,7 @@ from shared.bus.consumer import PROGRESS_WAIT_S, Consumer, Subscription, TooMany
 from shared.bus.seam import BrokenError, Bus, Relay
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.errors import Conflict, Unavailable
+from shared.program import EXIT_REFUSED, EXIT_STUCK
 from shared.resting import rest
 
 STOP_WAIT_S = 20.0
@@ -31,8 +32,6 @@ HOUSEKEEPING_EVERY_S = 5.0
 INBOX_KEPT_DAYS = 30
 SETTLE_POLL_S = 0.02
 LOOP_AGAIN_AFTER_S = 5.0
-EXIT_STUCK = 70
-EXIT_REFUSED = 1
 
 logger = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ import typer
 
 from services import SERVICES
 from services.cli.running import Folder, console, environment_of, run
-from services.starting import settings_from
+from services.configuration import settings_from
 from shared.errors import Invalid
 
 Service = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]

@@ -14,12 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli import EXIT_INTERRUPTED
-from services.process import EXIT_UNAVAILABLE, interruptible
-from services.starting import settings_from
-from services.world import read_environment
+from services.configuration import settings_from
+from services.world_folder import read_environment
 from shared.database import Database
 from shared.errors import MicrocredError, Rejected, Unavailable
-from shared.service import EXIT_REFUSED
+from shared.program import EXIT_REFUSED, EXIT_UNAVAILABLE, interruptible
 from shared.settings import Settings
 
 DEFAULT_FOLDER = Path("var/microcred")

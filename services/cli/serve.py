@@ -16,6 +16,7 @@ from rich.console import Console
 from services.cli.running import DEFAULT_FOLDER, run
 from services.cli.running import console as plain_console
 from services.cli.worlds import Bus, BusOption, opened
+from services.configuration import variable_names
 from services.demo.provider import Provider
 from services.demo.sample import (
     SampleIssuer,
@@ -24,12 +25,12 @@ from services.demo.sample import (
     sample_assessment,
     sample_issuer,
 )
-from services.process import until_stopped
 from services.receivers import Mailbox
-from services.starting import variable_names
-from services.world import World, kept_port
+from services.world import World
+from services.world_folder import kept_port
 from shared.collector import spare_the_living
 from shared.errors import Conflict
+from shared.program import until_stopped
 from shared.settings import KafkaSettings
 from shared.telemetry import configure_logging
 

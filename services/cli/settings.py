@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services import SERVICES
 from services.cli.running import console, table
-from services.starting import settings_class, variable_names
+from services.configuration import settings_class, variable_names
 
 
 def settings() -> None:

@@ -12,11 +12,11 @@ import typer
 
 from services.cli import EXIT_USAGE
 from services.cli.running import console
-from services.demo.story import print_verdict
 from services.verifier.answers import answer_json
 from services.verifier.examination.examine import Expected
 from services.verifier.examination.opening import INPUT_BYTES_MAX
 from services.verifier.offline import EXIT_CODES, verify_file
+from services.verifier.panel import verdict_panel
 from shared import clock
 from shared.errors import Invalid
 
@@ -67,9 +67,9 @@ def verify(
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        print_verdict(console(), file, told)
+        console().print(verdict_panel(file, told))
         for number, credential in enumerate(told.get("credentials", ()), 1):
-            print_verdict(console(), f"{file}, credential {number}", credential)
+            console().print(verdict_panel(f"{file}, credential {number}", credential))
     raise typer.Exit(EXIT_CODES[told["verdict"]])
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from services.configuration import settings_from
 from services.issuer.handlers.api_keys import create_api_key
 from services.issuer.handlers.tenants import create_issuer
 from services.issuer.settings import IssuerSettings
-from services.starting import settings_from
-from services.world import read_environment
+from services.world_folder import read_environment
 from shared import clock
 from shared.access import Scope
 from shared.contracts.issuers import IssuerProfile

@@ -17,13 +17,12 @@ from rich.text import Text
 
 from services.demo.job import Story
 from services.demo.report import Report
+from services.verifier.panel import MARKS, verdict_panel
 
 REFUSED_ROWS_SHOWN = 10
 PROOF_CHARACTERS_SHOWN = 24
 ISSUER_SHOWN = ("id", "name")
 ACHIEVEMENT_SHOWN = ("id", "type", "name", "creditsAvailable")
-MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "unknown": "[yellow]?[/]", "skipped": "[dim]–[/]"}
-COLOURS = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 STEPS = {
     "assessed": "Assessing against the rubric",
     "signed": "Issuing and signing",
@@ -81,7 +80,7 @@ def tell(console: Console, story: Story, folder: Path | None) -> None:
     console.print(JSON(json.dumps(_shortened(credential), ensure_ascii=False)), soft_wrap=True)
     whole = "--out DIR leaves the whole document" if folder is None else f"whole: {folder}/credential.json"
     console.print(f"(… marks what is cut here; {whole}.)", style="dim", markup=False, soft_wrap=True)
-    print_verdict(console, "Verification, check by check", story.verdict_before)
+    console.print(verdict_panel("Verification, check by check", story.verdict_before))
     _mail(console, story.documents.mail)
     _webhook(console, story)
 
@@ -103,7 +102,7 @@ def tell_revocation(console: Console, story: Story, report: Report) -> None:
         "revocation lag", f"[bold]{report.revocation_lag_ms} ms[/] from the request to the public list"
     )
     console.print(table)
-    print_verdict(console, "The same credential, verified again", story.verdict_after)
+    console.print(verdict_panel("The same credential, verified again", story.verdict_after))
 
 
 def summary(console: Console, report: Report, story: Story, folder: Path | None) -> None:
@@ -130,16 +129,6 @@ def summary(console: Console, report: Report, story: Story, folder: Path | None)
                 f"microcred verify {folder}/credential.json --status-list {folder}/status-list-{when}.json"
             )
             console.print(f"  .venv/bin/{command}", soft_wrap=True)
-
-
-def print_verdict(console: Console, title: str, verdict: dict[str, Any]) -> None:
-    table = Table.grid(padding=(0, 2))
-    for check in verdict["checks"]:
-        table.add_row(MARKS[check["outcome"]], check["name"], check["sentence"])
-    colour = COLOURS[verdict["verdict"]]
-    answer = Text.from_markup(f"[bold {colour}]{verdict['verdict'].upper()}[/]  ")
-    answer.append(verdict["sentence"])
-    console.print(Panel(Group(answer, Text(""), table), title=title, title_align="left"))
 
 
 def _mail(console: Console, content: bytes) -> None:

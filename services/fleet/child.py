@@ -22,7 +22,7 @@ from shared.embedded import guard
 from shared.embedded.ports import HOST
 from shared.embedded.processes import children
 from shared.embedded.server import last_lines
-from shared.service import EXIT_REFUSED
+from shared.program import EXIT_REFUSED
 
 RESTART_WAIT_S = 0.3
 ASK_WAIT_S = 5.0

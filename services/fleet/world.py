@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services import SERVICES
+from services.configuration import settings_from
 from services.fleet.door import door
 from services.fleet.fleet import Fleet
 from services.fleet.parts import DESK, PARTS, Part, command_of, settings_of
 from services.fleet.porch import porch
-from services.starting import build, make_development_topics, open_bus, settings_from
-from services.world import HOST, World, check_free, kept_port, world_environment
+from services.starting import build, make_development_topics, open_bus
+from services.world import HOST, World, check_free, world_environment
+from services.world_folder import kept_port
 from shared.app import listening
 from shared.database import Database
 from shared.embedded.kafka.artifacts import Say, silent

@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import uvloop
 
-from services.starting import build, open_bus, settings_from
+from services.configuration import settings_from
+from services.starting import build, open_bus
 from shared.app import application, listening
 from shared.collector import spare_the_living
 from shared.proofs.suites import SUITES

@@ -19,7 +19,7 @@ import httpx2
 from services.demo.provider import Provider
 from services.demo.sample import sample_assessment
 from services.receivers import Mailbox, PartnerEndpoint
-from services.world import read_environment
+from services.world_folder import read_environment
 from shared.errors import MicrocredError
 from tests.chaos.journal import Journal
 

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from deploy.compose.make_secrets import FOR_POSTGRESQL, make
+from services.configuration import settings_class, settings_from, variable_names
 from services.fleet.parts import PARTS, Part, command_of
-from services.starting import settings_class, settings_from, variable_names
 from shared.embedded import free_port
 from shared.embedded.kafka.artifacts import version
 from shared.sealing import MasterKey

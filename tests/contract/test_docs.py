@@ -163,7 +163,7 @@ def test_every_name_in_capitals_is_a_setting_or_a_constant_of_the_code(document:
 def settings() -> frozenset[str]:
     """The environment variables of every service, and those of the program and the tests."""
     from services import SERVICES
-    from services.starting import settings_class, variable_names
+    from services.configuration import settings_class, variable_names
 
     named = {variable for name in SERVICES for variable in variable_names(settings_class(name)).values()}
     return frozenset(named | {"DATABASE_URL", "MICROCRED_TEST_DATABASE_URL", "MICROCRED_TEST_KAFKA"})
@@ -237,7 +237,7 @@ def test_every_decision_is_in_the_index_and_has_all_its_parts() -> None:
 
 def test_operations_names_every_setting_that_has_no_default() -> None:
     from services import SERVICES
-    from services.starting import settings_class, variable_names
+    from services.configuration import settings_class, variable_names
 
     page = (ROOT / "docs" / "OPERATIONS.md").read_text("utf-8")
     for name in SERVICES:

@@ -16,7 +16,8 @@ import jsonschema_rs
 import pytest
 
 from services import SERVICES
-from services.starting import built_services, settings_from
+from services.configuration import settings_from
+from services.starting import built_services
 from services.world import world_environment
 from shared.access import Scope
 from shared.app import public_app, service_app

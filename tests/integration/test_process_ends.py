@@ -18,6 +18,7 @@ from shared.contracts.learners import LearnerErased
 from shared.database import Database
 from shared.errors import Conflict
 from shared.eventstore import Recorded
+from shared.program import EXIT_REFUSED, EXIT_STUCK
 from shared.service import Loop, running
 from tests.conftest import Roles
 from tests.integration.made_services import WAIT_S, a_bus, a_service, begin, nothing_pending
@@ -45,7 +46,7 @@ async def test_a_lane_that_hangs_with_work_waiting_ends_the_process(
     async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)):
         await begin(assessor)
         async with asyncio.timeout(WAIT_S):
-            assert await ended == shared.service.EXIT_STUCK
+            assert await ended == EXIT_STUCK
         go_on.set()
 
 
@@ -88,7 +89,7 @@ async def test_a_person_is_told_why_the_process_ends(
     service = a_service(assessor, tmp_path, loops=(Loop("assessor.loop", refuses, nothing_pending),))
     async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
         house.farewell = told.append
-        assert await ended == shared.service.EXIT_REFUSED
+        assert await ended == EXIT_REFUSED
     assert told[0] == "assessor.loop: Another wrote here."
 
 
@@ -123,7 +124,7 @@ async def test_a_lane_that_ended_ends_the_process(
     async with running([a_service(assessor, tmp_path, lane)], await a_bus(roles)) as house:
         house.farewell = heard.append
         async with asyncio.timeout(WAIT_S):
-            assert await ended == shared.service.EXIT_STUCK
+            assert await ended == EXIT_STUCK
         assert house.problems().keys() == {"assessor.lane"}
     assert heard == [told]
 

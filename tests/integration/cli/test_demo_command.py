@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from shared.program import EXIT_STUCK
 from shared.proofs import bitstring
-from shared.service import EXIT_STUCK
 from tests.integration.cli.conftest import (
     COHORT,
     COMMAND_WAIT_S,

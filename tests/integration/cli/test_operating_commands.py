@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from services import SERVICES
 from services.cli.commands import app_of
-from services.world import DATABASE, read_environment
+from services.world import DATABASE
+from services.world_folder import read_environment
 from shared.access import Scope
 from shared.clock import now
 from shared.contracts.assessments import AssessmentPassed

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from services.configuration import settings_from
 from services.fleet.parts import DESK, PARTS, SIGNER, Part, process_environment
-from services.starting import settings_from
 from services.world import world_environment
 from shared.embedded import free_port
 

@@ -9,7 +9,7 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from services.world import read_environment
+from services.world_folder import read_environment
 from tests.integration.world.conftest import PeopledWorld
 
 ROOT = Path(__file__).parent.parent.parent.parent

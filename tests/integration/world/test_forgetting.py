@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from services.world import read_environment
+from services.world_folder import read_environment
 from tests.integration.world.conftest import PeopledWorld
 from tests.integration.world.dumps import every_byte
 
