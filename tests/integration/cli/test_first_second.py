@@ -35,7 +35,7 @@ def test_the_version_is_told_without_a_world() -> None:
     assert re.fullmatch(r"microcred \d+\.\d+\.\d+\n", told.stdout)
 
 
-@pytest.mark.parametrize("module", ["services.cli.commands", "typer", "fastapi", "services.cli.settings"])
+@pytest.mark.parametrize("module", ["services.cli.commands", "typer", "pydantic", "services.cli.settings"])
 def test_ctrl_c_while_it_is_still_being_imported_ends_it_quietly(module: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING, "settings", module],
