@@ -2,7 +2,7 @@
 
 Settings come from the environment (docs/SETTINGS.md). SIGTERM and SIGINT stop it in order. Exit codes: 0
 after an orderly stop, 1 for settings that cannot work, 2 when something it needs is away at start, 70 when a
-lane hangs.
+lane hangs or has ended of a failure.
 """
 
 from __future__ import annotations

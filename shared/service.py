@@ -24,6 +24,7 @@ from shared.bus.consumer import PROGRESS_WAIT_S, Consumer, Subscription, TooMany
 from shared.bus.seam import BrokenError, Bus, Relay
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.errors import Conflict, Unavailable
+from shared.failures import failure_of
 from shared.program import EXIT_REFUSED, EXIT_STUCK
 from shared.resting import rest
 
@@ -113,10 +114,8 @@ class Running:
         self._tasks += [
             asyncio.create_task(relay.run(self._stopping), name=relay.name) for relay in self.relays
         ]
-        housekeeping = Loop("housekeeping", self._housekeep, _nothing_pending)
-        self._tasks += [
-            asyncio.create_task(self._attend(loop), name=loop.name) for loop in (*self._loops, housekeeping)
-        ]
+        attended = [(loop.name, loop.run) for loop in self._loops] + [("housekeeping", self._housekeep)]
+        self._tasks += [asyncio.create_task(self._attend(name, run), name=name) for name, run in attended]
         for task in self._tasks:
             task.add_done_callback(self._end_if_broken)
 
@@ -196,27 +195,27 @@ class Running:
                     await relay.pending()
             await rest(stopping, HOUSEKEEPING_EVERY_S)
 
-    async def _attend(self, loop: Loop) -> None:
-        """Run `loop` until all stops, again after every failure: a bad row must not end its work for good."""
+    async def _attend(self, name: str, run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+        """Run a loop until all stops, again after every failure: a bad row must not end its work for good."""
         while not self._stopping.is_set():
             try:
-                await loop.run(self._stopping)
+                await run(self._stopping)
             except (BrokenError, Conflict):
                 raise
             except Exception as cause:
-                self._failed[loop.name] = f"failed: {type(cause).__name__}"
-                logger.error("loop failed", loop=loop.name, error=telemetry.safe_traceback(cause))
+                self._failed[name] = f"failed: {type(cause).__name__}"
+                logger.error("loop failed", loop=name, error=telemetry.safe_traceback(cause))
             else:
                 return
             await rest(self._stopping, LOOP_AGAIN_AFTER_S)
-            self._failed.pop(loop.name)
+            self._failed.pop(name)
 
     def _end_if_broken(self, task: asyncio.Task[None]) -> None:
         """End the process of a task that ended of a failure: it does that work no more, a fresh one may.
 
         Not where too many records were buried: a fresh process would bury as many again.
         """
-        cause = asyncio.CancelledError() if task.cancelled() else task.exception()
+        cause = failure_of(task)
         if cause is None or self.stopping or isinstance(cause, TooManyBuriedError):
             return
         if isinstance(cause, Conflict):
@@ -244,10 +243,6 @@ class Running:
         else:
             self.farewell(f"{task}: {problem}")
         os._exit(code)
-
-
-async def _nothing_pending() -> int:
-    return 0
 
 
 async def _prune(service: Service) -> None:

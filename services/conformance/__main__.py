@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from services.conformance.app import conformance_app, conformance_suites
 from shared import clock
+from shared.program import EXIT_REFUSED
 from shared.proofs.workers import CanonicalWorkers
 
 HOST = "127.0.0.1"
 CERTIFICATE_VALID_FOR = timedelta(days=7)
 WORKERS = 2
-EXIT_REFUSED = 1
 
 
 def main(

@@ -38,13 +38,13 @@ from shared import clock
 from shared.errors import Invalid, MicrocredError
 from shared.key_kinds import KeyKind
 from shared.keys import InMemorySigner
+from shared.program import EXIT_REFUSED
 from shared.proofs import base64url, jsonld_safety, jwk, jws, strictjson, vc_jwt, vcdm
 from shared.proofs.safe_mode import demand_safe
 from shared.proofs.strictjson import JsonObject, JsonValue
 from shared.proofs.vc_jwt import Form
 from shared.proofs.workers import CanonicalWorkers
 
-EXIT_REFUSED = 1
 _FORMS = {"credential_jose": Form.CREDENTIAL, "presentation_jose": Form.PRESENTATION}
 _OTHER_CURVES = ("P-384", "P-521")
 Answer = dict[str, str]

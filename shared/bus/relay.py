@@ -35,6 +35,7 @@ from shared.contracts.event import Topic
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import log
+from shared.failures import failure_of
 from shared.resting import rest
 from shared.telemetry import safe_traceback
 
@@ -202,7 +203,7 @@ class Relay:
         began, waiting = time.monotonic(), set(acknowledgements)
         while waiting:
             done, waiting = await asyncio.wait(waiting, timeout=LEASE_S / RENEWALS_A_LEASE)
-            if failures := [cause for each in done if (cause := _failure(each)) is not None]:
+            if failures := [cause for each in done if (cause := failure_of(each)) is not None]:
                 raise self._producer.refusal(failures[0]) from failures[0]
             if waiting and not done:
                 if self._stopping.is_set():
@@ -243,11 +244,6 @@ class Relay:
             waiting: int = await connection.fetchval(LAG, CURSOR, LAG_EVENTS_MAX)
         telemetry.LAG_RECORDS.labels(self.name).set(waiting)
         return waiting
-
-
-def _failure(ended: asyncio.Future[Any]) -> BaseException | None:
-    """Return the error of a future, also where its client gave it up."""
-    return asyncio.CancelledError() if ended.cancelled() else ended.exception()
 
 
 async def set_back(database: Database, position: int) -> int:

@@ -163,8 +163,8 @@ class CanonicalWorkers:
         jobs = [_Job(frame, loop.create_future()) for frame in frames]
         for job in jobs:
             job.answer.add_done_callback(progress.made)  # in this caller's context, not the worker's
-        self._count(caller, len(jobs))
         self._prepare_spare()
+        self._count(caller, len(jobs))
         try:
             self._turns.add(caller, jobs)
             self._arrived.set()

@@ -79,7 +79,6 @@ async def test_a_lane_that_is_slow_and_says_that_it_gets_on_is_not_ended(
 async def test_a_person_is_told_why_the_process_ends(
     roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.service, "HOUSEKEEPING_EVERY_S", 0.02)
     ended = exit_code(monkeypatch)
     told: list[str] = []
 
@@ -91,6 +90,20 @@ async def test_a_person_is_told_why_the_process_ends(
         house.farewell = told.append
         assert await ended == EXIT_REFUSED
     assert told[0] == "assessor.loop: Another wrote here."
+
+
+async def test_what_is_broken_for_good_ends_the_process(
+    roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = exit_code(monkeypatch)
+
+    async def breaks(_: asyncio.Event) -> None:
+        raise BrokenError("No retry mends this.")
+
+    service = a_service(assessor, tmp_path, loops=(Loop("relay", breaks, nothing_pending),))
+    async with running([service], await a_bus(roles)) as house, asyncio.timeout(WAIT_S):
+        assert await ended == EXIT_STUCK
+        assert house.problems() == {"relay": "stopped"}
 
 
 @pytest.mark.parametrize(

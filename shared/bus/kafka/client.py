@@ -14,6 +14,8 @@ import aiokafka.conn
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 
+from shared.failures import failure_of
+
 REQUEST_WAIT_S = 10.0
 CLOSE_WAIT_S = 5.0
 
@@ -27,6 +29,7 @@ async def answered(asking: Coroutine[Any, Any, Answer], wait_s: float) -> Answer
     must not end the task of whoever asked.
     """
     task = asyncio.create_task(asking)
+    task.add_done_callback(failure_of)
     try:
         await asyncio.wait([task], timeout=wait_s)
     finally:
@@ -39,7 +42,7 @@ async def answered(asking: Coroutine[Any, Any, Answer], wait_s: float) -> Answer
 async def dismissed(closing: Coroutine[Any, Any, None]) -> None:
     """Give a client CLOSE_WAIT_S to close; what comes of it, or does not, is of no interest any more."""
     task = asyncio.create_task(closing)
-    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    task.add_done_callback(failure_of)
     await asyncio.wait([task], timeout=CLOSE_WAIT_S)
     task.cancel()
 

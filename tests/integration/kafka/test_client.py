@@ -19,10 +19,10 @@ from shared.bus.kafka.client import answered, dismissed
 from shared.bus.kafka.connection import Cluster
 from shared.contracts.topics import ASSESSMENTS
 from tests.contract.bus.buses import ONE_BROKER
+from tests.contract.bus.rig import until
 
 LOOPS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 UNEXPECTED = "handler is closed"
-JOINED_WAIT_S = 30.0
 
 
 async def gone_wire(address: str) -> asyncio.StreamWriter:
@@ -35,10 +35,12 @@ async def gone_wire(address: str) -> asyncio.StreamWriter:
 
 async def until_coordinated(member: AIOKafkaConsumer) -> None:
     """Wait until a member knows who coordinates its group. Raises what it died of."""
-    async with asyncio.timeout(JOINED_WAIT_S):
-        while member._coordinator.coordinator_id is None:
-            member._coordinator.check_errors()
-            await asyncio.sleep(0.05)
+
+    async def coordinated() -> bool:
+        member._coordinator.check_errors()
+        return member._coordinator.coordinator_id is not None
+
+    await until(coordinated)
 
 
 @pytest.mark.kafka
