@@ -1,8 +1,7 @@
 """Strikes beside one named commit: before it or after it, in the n-th transaction of one lane.
 
-A lane is a consumer's name. What claims nothing is named here by what it appends: `assessor.submit`,
-`issuer.revoke` (the HTTP request) and `notifier.courier`. The program under test has no such switch: this
-wraps the one function that opens transactions.
+A lane is a consumer's name. What claims nothing, HTTP requests and the courier, is named here by what it
+appends. The program under test has no such switch: this wraps the one function that opens transactions.
 """
 
 from __future__ import annotations
@@ -15,12 +14,20 @@ from shared.contracts.assessments import AssessmentSubmitted
 from shared.contracts.credentials import CredentialRevoked
 from shared.contracts.event import Event
 from shared.contracts.notifications import NotificationSent
+from shared.contracts.posted import (
+    PostedCredentialForgotten,
+    PostedCredentialIssued,
+    PostedCredentialRevoked,
+)
 from shared.database import Database
 from shared.eventstore import Append, Recorded, Session
 
 UNCLAIMED: dict[type[Event], str] = {
     AssessmentSubmitted: "assessor.submit",
     CredentialRevoked: "issuer.revoke",
+    PostedCredentialIssued: "issuer.post",
+    PostedCredentialRevoked: "issuer.revoke_posted",
+    PostedCredentialForgotten: "issuer.forget_posted",
     NotificationSent: "notifier.courier",
 }
 
