@@ -61,7 +61,13 @@ async def serving(
     finally:
         server.close()
         for writer in open_writers:
-            writer.transport.abort()
+            cut(writer.transport)
+
+
+def cut(transport: asyncio.WriteTransport) -> None:
+    """End a connection at once, whether or not it has ended."""
+    with contextlib.suppress(AttributeError):  # raised by Python 3.11.2 for TLS that has ended
+        transport.abort()
 
 
 class Names:

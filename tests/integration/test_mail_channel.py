@@ -24,6 +24,7 @@ from services.notifier.channels import MESSAGES_PER_CONNECTION_MAX, MailChannel
 from services.notifier.letters import LetterFacts, credential_signed_letter
 from services.notifier.outcomes import Delivered, GiveUp, Outcome, TryLater
 from services.notifier.relay import SmtpSettings
+from tests.integration.loopback_server import cut
 
 SENDER, LEARNER = "no-reply@credentials.example", "zoe@example.org"
 LETTER = credential_signed_letter(
@@ -114,7 +115,7 @@ async def relaying(tls: ssl.SSLContext | None = None, **options: Any) -> AsyncIt
         server.close()
         for protocol in protocols:
             if protocol.transport is not None:
-                protocol.transport.abort()
+                cut(protocol.transport)
 
 
 async def test_a_letter_arrives_byte_for_byte_and_reads_as_mail() -> None:
