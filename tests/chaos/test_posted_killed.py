@@ -1,4 +1,4 @@
-"""kill -9 beside every commit in a posted credential's life: nothing is lost, nothing happens twice.
+"""kill -9 beside the commits in a posted credential's life: nothing is lost, nothing happens twice.
 
 Judged by the poster's own journal: the digest of each answer, which may never change, and what it asked for.
 """
@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import asyncpg
 import httpx2
@@ -40,14 +39,10 @@ FROM issuer.event WHERE type LIKE 'posted-credential.%'
 """
 
 
-@contextlib.asynccontextmanager
-async def caller(world: KillableWorld, token: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """Lend a client that speaks for the issuer whose key is `token`."""
+def caller(world: KillableWorld, token: str) -> httpx2.AsyncClient:
+    """Return a client that speaks for the issuer whose key is `token`."""
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(
-        base_url=world.address, headers=headers, timeout=SETTLE_WAIT_S, trust_env=False
-    ) as http:
-        yield http
+    return httpx2.AsyncClient(base_url=world.address, headers=headers, timeout=SETTLE_WAIT_S, trust_env=False)
 
 
 async def post_all(http: httpx2.AsyncClient, journal: Journal) -> dict[str, bytes]:
@@ -76,11 +71,10 @@ async def end_some(http: httpx2.AsyncClient) -> None:
         assert (await forget(http, name)).status_code == 202
 
 
-async def verdict(http: httpx2.AsyncClient, answer: bytes) -> str:
+async def verdict(provider: Provider, answer: bytes) -> str:
     """Return what the verifier says of the credential in an answer to its poster."""
     document = answer.removeprefix(b'{"verifiableCredential":').removesuffix(b"}")
-    headers = {"Content-Type": "application/json"}
-    return str((await http.post("/verifier/verify", content=document, headers=headers)).json()["verdict"])
+    return str((await provider.verify(document))["verdict"])
 
 
 async def check_log(world: KillableWorld) -> None:
@@ -116,14 +110,14 @@ async def test_killed_beside_a_commit_a_posted_credential_is_made_once_and_stays
             await end_some(http)
     assert await killable.died(), "the world was not killed at its named point"
     await killable.start()
-    async with caller(killable, issuer.token) as http:
+    async with caller(killable, issuer.token) as http, Provider(killable.address, issuer.token) as provider:
         answers = await post_all(http, journal)
         await end_some(http)
         for name in FORGOTTEN:
             assert (await post(http, credential(id=name))).status_code == 410
         async with asyncio.timeout(SETTLE_WAIT_S):
             for name in REVOKED:
-                while await verdict(http, answers[name]) != "invalid":  # noqa: ASYNC110 - another process works
+                while await verdict(provider, answers[name]) != "invalid":  # noqa: ASYNC110 - another process works
                     await asyncio.sleep(POLL_EVERY_S)
-        assert {await verdict(http, answers[name]) for name in KEPT} == {"valid"}
+        assert {await verdict(provider, answers[name]) for name in KEPT} == {"valid"}
     await check_log(killable)

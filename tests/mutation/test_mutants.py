@@ -7,7 +7,7 @@ import pytest
 from shared.proofs.suites import SUITES
 from tests.mutation.running import SHAPES, TARGETS, run, sample
 
-SAMPLES = {name: 2_500 if suite.offloaded else 60_000 for name, suite in SUITES.items()}
+SAMPLES = {name: 5_000 if suite.offloaded else 60_000 for name, suite in SUITES.items()}
 TOKENS_SAMPLED = 15_000
 
 
