@@ -34,7 +34,7 @@ kafka-stop: $(VENV)/.run ## Stop it
 	@$(BIN)/python deploy/kafka/broker.py stop $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, by three processes; WORKERS=0: in one
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types, import contracts, generated files, file and function limits
 	$(BIN)/ruff check

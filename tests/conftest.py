@@ -6,16 +6,18 @@ starts a broker from Docker or from Maven's artifacts. Where neither is to be ha
 skipped, and with KAFKA_REQUIRED=1 the session fails; likewise those marked `softhsm` without a SoftHSM 2, and
 SOFTHSM_REQUIRED=1; and those marked `node` without Node.js, and NODE_REQUIRED=1. No test reads an address
 that is set for running the program: those are taken out of the environment before anything is imported that
-could.
+could. Without TMPDIR, everything that is written for a while lies in memory, where enough of it is free.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,16 +26,24 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from services import SERVICES
+from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.embedded import Cluster, find
 from shared.embedded import kafka as embedded_kafka
 from shared.errors import NotFound
-from shared.provision import LOGIN_ROLES, provision
+from shared.provision import LOGIN_ROLES, SIGNER_ROLE, provision
 from tests import softhsm
+from tests.new_world import make_new_world
 
 TEST_ADDRESS = "MICROCRED_TEST_DATABASE_URL"
 TEST_KAFKA = "MICROCRED_TEST_KAFKA"
 KAFKA_REQUIRED = "KAFKA_REQUIRED"
 NODE_REQUIRED = "NODE_REQUIRED"
+MEMORY = Path("/dev/shm")  # noqa: S108 - made for this; what is put there has names that nobody can guess
+MEMORY_BYTES_MIN = 4 << 30
+"""A whole run was seen to use 1.2 GiB at most."""
+ROOT = Path(__file__).parent.parent
+PASSWORDS = dict.fromkeys(LOGIN_ROLES, "test")
 
 # A slow or busy machine is nobody's fault: hypothesis times nothing here.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -41,10 +51,21 @@ settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:
-    """Forget every address of a database or broker but the tests' own."""
+    """Forget every address of a database or broker but the tests' own, and choose where files go."""
+    _write_to_memory()
     strange = [each for each in os.environ if each.endswith("DATABASE_URL") and each != TEST_ADDRESS]
     for name in (*strange, "KAFKA_BOOTSTRAP_SERVERS"):
         os.environ.pop(name, None)
+
+
+def _write_to_memory() -> None:
+    """Name MEMORY to this process and all that it starts, where it has room and nobody chose otherwise.
+
+    Databases are made and dropped by the hundred, with some hundreds of files each; a disk is slow at that.
+    """
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None  # what was chosen before is forgotten
 
 
 def pytest_report_header() -> list[str]:
@@ -54,6 +75,7 @@ def pytest_report_header() -> list[str]:
     node, no_node = _node()
     others = node or f"none, tests that need it are skipped. {no_node}"
     return [
+        f"files: {tempfile.gettempdir()}",
         f"postgresql: {_postgresql_chosen()}",
         f"kafka: {_kafka_chosen()}",
         f"softhsm: {token}",
@@ -155,23 +177,30 @@ def postgres() -> Iterator[str]:
         yield cluster.dsn()
 
 
-@pytest.fixture
-async def database(postgres: str) -> AsyncIterator[str]:
-    """Address of a fresh, empty database, dropped after the test with whoever is still connected."""
+@asynccontextmanager
+async def a_database(postgres: str, template: str = "template1") -> AsyncIterator[str]:
+    """Make a database like `template` and yield its address; dropped with whoever is still connected."""
     name = f"test_{uuid.uuid4().hex}"
     admin = await asyncpg.connect(postgres)
     try:
-        await admin.execute(f"CREATE DATABASE {name}")
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
 
 
+@pytest.fixture
+async def database(postgres: str) -> AsyncIterator[str]:
+    """Address of a fresh, empty database."""
+    async with a_database(postgres) as address:
+        yield address
+
+
 class Roles:
     """The addresses of one provisioned database, by role."""
 
-    def __init__(self, admin_dsn: str, passwords: dict[str, str]) -> None:
+    def __init__(self, admin_dsn: str, passwords: Mapping[str, str]) -> None:
         self.admin_dsn = admin_dsn
         self._passwords = passwords
 
@@ -182,9 +211,68 @@ class Roles:
         return parts._replace(netloc=f"{role}:{self._passwords[role]}@{host}").geturl()
 
 
+@pytest.fixture(scope="session")
+def provisioned_template(postgres: str) -> Iterator[str]:
+    """Name of a database with the roles and schemas of shared/provision.py, for others to be copied from."""
+    with asyncio.Runner() as runner, kept(runner, a_database(postgres)) as address:
+        runner.run(provision(address, PASSWORDS))
+        yield _name(address)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: str, provisioned_template: str) -> Iterator[str]:
+    """Name of a database that every service has migrated, for others to be copied from."""
+    with asyncio.Runner() as runner, kept(runner, a_database(postgres, provisioned_template)) as address:
+        runner.run(migrate_all(Roles(address, PASSWORDS)))
+        yield _name(address)
+
+
+@contextmanager
+def kept(runner: asyncio.Runner, made: AbstractAsyncContextManager[str]) -> Iterator[str]:
+    """Hold what was made asynchronously for as long as a session lasts, which no one event loop does."""
+    thing = runner.run(made.__aenter__())
+    try:
+        yield thing
+    finally:
+        runner.run(made.__aexit__(None, None, None))
+
+
+def _name(address: str) -> str:
+    return urlsplit(address).path.removeprefix("/")
+
+
+async def migrate_all(roles: Roles) -> None:
+    """Apply every migration of every service, as their first start would."""
+    shared = read_migrations("shared", SHARED_MIGRATIONS)
+    for name, package in SERVICES.items():
+        own = read_migrations(name, ROOT.joinpath(*package.split("."), "migrations"))
+        async with await Database.open(roles.dsn(name), name) as database:
+            await migrate(database, shared + own)
+    keys = read_migrations("signing", ROOT / "services" / "issuer" / "signing_migrations")
+    async with await Database.open(roles.dsn(SIGNER_ROLE), "signing") as database:
+        await migrate(database, keys)
+
+
+@pytest.fixture(scope="session")
+def new_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a world that nobody uses yet (tests/new_world.py)."""
+    folder = tmp_path_factory.mktemp("new") / "world"
+    asyncio.run(make_new_world(folder))
+    return folder
+
+
 @pytest.fixture
-async def roles(database: str) -> Roles:
-    """A fresh database with the roles and schemas of shared/provision.py, not yet migrated."""
-    passwords = dict.fromkeys(LOGIN_ROLES, "test")
-    await provision(database, passwords)
-    return Roles(database, passwords)
+async def roles(postgres: str, migrated_template: str) -> AsyncIterator[Roles]:
+    """A fresh database as every service has migrated it, with nothing in it.
+
+    Its rights are those of shared/provision.py but for the database itself: a copy has none of those.
+    """
+    async with a_database(postgres, migrated_template) as address:
+        yield Roles(address, PASSWORDS)
+
+
+@pytest.fixture
+async def unmigrated(postgres: str, provisioned_template: str) -> AsyncIterator[Roles]:
+    """The same with empty schemas."""
+    async with a_database(postgres, provisioned_template) as address:
+        yield Roles(address, PASSWORDS)

@@ -129,14 +129,24 @@ def _retry_after(value: str | None, now_s: int) -> int | None:
     return max(0, min(wait_s, RETRY_AFTER_S_MAX))
 
 
+def relay_trust(settings: SmtpSettings) -> ssl.SSLContext | None:
+    """Return the authorities that vouch for the relay, which take long to read; None without encryption."""
+    if settings.encryption == "none":
+        return None
+    authorities = settings.authorities_file
+    return ssl.create_default_context(cafile=str(authorities) if authorities else None)
+
+
 class MailChannel:
     """Hands letters to the relay over one connection, which stays for a batch and ends with `close()`."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
-        """Reads the password file now: a missing one is found at start, not at the first letter."""
+    def __init__(self, settings: SmtpSettings, trust: ssl.SSLContext | None = None) -> None:
+        """Reads the password file now: a missing one is found at start, not at the first letter.
+
+        `trust`: what `relay_trust` made of the same settings, for channels that share it.
+        """
         self._settings = settings
-        authorities = settings.authorities_file
-        self._tls = ssl.create_default_context(cafile=str(authorities) if authorities else None)
+        self._tls = trust or relay_trust(settings)
         self._password = settings.password_file.read_text().strip() if settings.password_file else None
         self._connection: aiosmtplib.SMTP | None = None
         self._sent_on_connection = 0

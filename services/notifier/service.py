@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from services.notifier.api import routes
 from services.notifier.carriers import Carrier, MailCarrier, WebhookCarrier
-from services.notifier.channels import MailChannel, WebhookChannel
+from services.notifier.channels import MailChannel, WebhookChannel, relay_trust
 from services.notifier.courier import Courier, CourierLimits
 from services.notifier.domain import Channel
 from services.notifier.handlers.announce import Announcements
@@ -71,7 +71,8 @@ def _couriers(
     outbound: OutboundClient,
 ) -> tuple[Courier, Courier]:
     recorder = OutcomeRecorder(database)
-    relay = [MailChannel(settings.relay) for _ in range(settings.mail_connections_max)]
+    trust = relay_trust(settings.relay)
+    relay = [MailChannel(settings.relay, trust) for _ in range(settings.mail_connections_max)]
 
     def courier(channel: Channel, carrier: Carrier, in_flight_max: int, lane_max: int) -> Courier:
         limits = CourierLimits(in_flight_max, lane_max, settings.attempt_wait_s, settings.lease_s)

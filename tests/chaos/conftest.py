@@ -15,6 +15,7 @@ import pytest
 from services.receivers import Mailbox, PartnerEndpoint
 from shared.embedded import free_port
 from tests.chaos.journal import Journal
+from tests.new_world import copy_world
 
 START_WAIT_S = 60
 DEATH_WAIT_S = 60
@@ -82,11 +83,11 @@ async def partner() -> AsyncIterator[PartnerEndpoint]:
 
 
 @pytest.fixture
-async def killable(tmp_path: Path, mailbox: Mailbox) -> AsyncIterator[KillableWorld]:
+async def killable(new_world: Path, tmp_path: Path, mailbox: Mailbox) -> AsyncIterator[KillableWorld]:
     quick = {"CRYPTOSUITES": '["eddsa-jcs-2022"]', "CANONICAL_PROCESSES": "1"}
     leases = {"ATTEMPT_WAIT_S": "1", "LEASE_S": "2"}
     overrides = {**mailbox.settings(), **quick, **leases}
-    world = KillableWorld(tmp_path / "world", free_port(), overrides)
+    world = KillableWorld(copy_world(new_world, tmp_path / "world"), free_port(), overrides)
     yield world
     await world.kill()
 

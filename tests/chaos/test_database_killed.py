@@ -36,6 +36,7 @@ from tests.chaos.checks import (
 )
 from tests.chaos.doom import Doom
 from tests.chaos.journal import Journal
+from tests.new_world import copy_world
 
 DOWN_S = 2.0
 UNREADY_S = 0.5
@@ -84,12 +85,17 @@ class Site:
 
 @pytest.fixture
 async def site(
-    tmp_path: Path, mailbox: Mailbox, partner: PartnerEndpoint, monkeypatch: pytest.MonkeyPatch
+    new_world: Path,
+    tmp_path: Path,
+    mailbox: Mailbox,
+    partner: PartnerEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Site]:
     monkeypatch.setattr(health, "UNAVAILABLE_UNREADY_S", UNREADY_S)
     definition, _ = sample_achievement()
     achievement_id = str(ordered_uuid())
-    async with open_world(tmp_path / "world", free_port(), mailbox.settings() | QUICK) as world:
+    folder = copy_world(new_world, tmp_path / "world")
+    async with open_world(folder, free_port(), mailbox.settings() | QUICK) as world:
         assert world.cluster is not None
         power = PowerCut()
         power.cluster = world.cluster

@@ -1,4 +1,4 @@
-"""Databases of the services, migrated with what every service has; an authority for servers on loopback."""
+"""Databases of the services; an authority for servers on loopback."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from shared.database import Database
 from tests.conftest import Roles
 from tests.integration.authority import Authority
 
 
 @pytest.fixture
 async def assessor(roles: Roles) -> AsyncIterator[Database]:
-    """The assessor's database with the shared tables alone."""
+    """The assessor's database."""
     async with await Database.open(roles.dsn("assessor"), "assessor") as opened:
-        await migrate(opened, read_migrations("shared", SHARED_MIGRATIONS))
         yield opened
 
 
 @pytest.fixture
 async def issuer(roles: Roles) -> AsyncIterator[Database]:
-    """The issuer's database with the shared tables alone."""
+    """The issuer's database."""
     async with await Database.open(roles.dsn("issuer"), "issuer") as opened:
-        await migrate(opened, read_migrations("shared", SHARED_MIGRATIONS))
         yield opened
 
 

@@ -26,8 +26,8 @@ RUNNERS = 3
 
 
 @pytest.fixture
-async def issuer(roles: Roles) -> AsyncIterator[Database]:
-    async with await Database.open(roles.dsn("issuer"), "issuer", connections_max=2) as opened:
+async def issuer(unmigrated: Roles) -> AsyncIterator[Database]:
+    async with await Database.open(unmigrated.dsn("issuer"), "issuer", connections_max=2) as opened:
         yield opened
 
 
@@ -49,12 +49,12 @@ async def test_a_server_that_does_not_answer_is_unavailable() -> None:
 
 
 async def test_a_connection_that_breaks_in_a_block_is_unavailable_and_the_next_block_works(
-    issuer: Database, roles: Roles
+    issuer: Database, unmigrated: Roles
 ) -> None:
     async def work() -> None:
         async with issuer.session() as session:
             await session.connection.execute("SELECT 1")
-            assert await end_sessions(roles, "microcred-issuer") == 1
+            assert await end_sessions(unmigrated, "microcred-issuer") == 1
             await session.connection.execute("SELECT 1")
 
     with pytest.raises(Unavailable):
@@ -64,7 +64,7 @@ async def test_a_connection_that_breaks_in_a_block_is_unavailable_and_the_next_b
 
 
 async def test_a_connection_that_breaks_before_the_commit_leaves_nothing_and_is_unavailable(
-    issuer: Database, roles: Roles
+    issuer: Database, unmigrated: Roles
 ) -> None:
     async with issuer.connection() as connection:
         await connection.execute("CREATE TABLE thing (name text)")
@@ -72,7 +72,7 @@ async def test_a_connection_that_breaks_before_the_commit_leaves_nothing_and_is_
     async def work() -> None:
         async with issuer.session() as session:
             await session.connection.execute("INSERT INTO thing VALUES ('half')")
-            await end_sessions(roles, "microcred-issuer")
+            await end_sessions(unmigrated, "microcred-issuer")
 
     with pytest.raises(Unavailable):
         await work()
@@ -83,8 +83,8 @@ async def test_a_connection_that_breaks_before_the_commit_leaves_nothing_and_is_
 async def test_a_pool_without_a_free_connection_is_unavailable(
     issuer: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.database.ACQUIRE_WAIT_S", 0.05)
     async with issuer.connection(), issuer.connection():
+        monkeypatch.setattr("shared.database.ACQUIRE_WAIT_S", 0.05)
         with pytest.raises(Unavailable):
             async with issuer.connection():
                 raise AssertionError("a third connection was lent")
@@ -159,12 +159,12 @@ async def test_no_setting_or_lock_of_a_migration_stays_on_a_lent_connection(issu
         assert await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 
-async def test_three_runners_at_once_apply_each_migration_once(roles: Roles) -> None:
+async def test_three_runners_at_once_apply_each_migration_once(unmigrated: Roles) -> None:
     migrations = [
         Migration("test/0001.sql", "CREATE TABLE thing (name text); SELECT pg_sleep(0.2)"),
         Migration("test/0002.sql", "INSERT INTO thing VALUES ('once')"),
     ]
-    databases = [await Database.open(roles.dsn("issuer"), "issuer", 2) for _ in range(RUNNERS)]
+    databases = [await Database.open(unmigrated.dsn("issuer"), "issuer", 2) for _ in range(RUNNERS)]
     try:
         applied = await asyncio.gather(*(migrate(database, migrations) for database in databases))
         async with databases[0].connection() as connection:

@@ -13,7 +13,7 @@ import pytest
 
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.provision import LOGIN_ROLES, SERVICE_ROLES, provision
-from tests.conftest import Roles
+from tests.conftest import PASSWORDS, Roles
 
 OWN_TABLES = ("event", "inbox", "cursor", "dead_letter", "api_key", "migration")
 VAULT = """
@@ -25,13 +25,15 @@ DENIED = asyncpg.InsufficientPrivilegeError
 
 
 @pytest.fixture
-async def migrated(roles: Roles) -> Roles:
+async def migrated(database: str) -> Roles:
     """All four schemas with the shared tables, and a vault as the assessor makes it."""
+    await provision(database, PASSWORDS)
+    roles = Roles(database, PASSWORDS)
     for role in SERVICE_ROLES:
-        async with await Database.open(roles.dsn(role), role) as database:
-            await migrate(database, read_migrations("shared", SHARED_MIGRATIONS))
+        async with await Database.open(roles.dsn(role), role) as own:
+            await migrate(own, read_migrations("shared", SHARED_MIGRATIONS))
             if role == "assessor":
-                async with database.connection() as connection:
+                async with own.connection() as connection:
                     await connection.execute(VAULT)
     return roles
 
@@ -134,9 +136,8 @@ async def test_databases_of_one_server_can_be_prepared_at_once(postgres: str) ->
     try:
         for name in names:
             await admin.execute(f"CREATE DATABASE {name}")
-        passwords = dict.fromkeys(LOGIN_ROLES, "test")
         addresses = [urlsplit(postgres)._replace(path=f"/{name}").geturl() for name in names]
-        await asyncio.gather(*(provision(address, passwords) for address in addresses))
+        await asyncio.gather(*(provision(address, PASSWORDS) for address in addresses))
     finally:
         for name in names:
             await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -14,13 +14,6 @@ from shared.sealing import MasterKey
 from shared.vault import LearnerKeyOwner, LearnerKeys, LearnerRef
 from tests.conftest import Roles
 
-TABLE = """
-CREATE TABLE vault.learner_key (
-    issuer_id text, learner_id text, wrapped_key bytea NOT NULL, created_at timestamptz DEFAULT now(),
-    PRIMARY KEY (issuer_id, learner_id)
-);
-GRANT SELECT ON vault.learner_key TO vault_reader
-"""
 MASTER = MasterKey(b"\x07" * 32)
 ADA: LearnerRef = ("acme", "ada")
 BOB: LearnerRef = ("acme", "bob")
@@ -28,10 +21,8 @@ BOB: LearnerRef = ("acme", "bob")
 
 @pytest.fixture
 async def owner(roles: Roles) -> AsyncIterator[Database]:
-    """The assessor's database, with the vault's one table."""
+    """The assessor's database, which owns the vault."""
     async with await Database.open(roles.dsn("assessor"), "assessor") as database:
-        async with database.connection() as connection:
-            await connection.execute(TABLE)
         yield database
 
 

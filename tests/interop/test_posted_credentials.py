@@ -12,6 +12,7 @@ from services.receivers import Mailbox
 from services.world import open_world
 from shared.embedded import free_port
 from tests.interop.conftest import Peer
+from tests.new_world import copy_world
 from tests.shapes import shapes
 
 BOTH = {"CANONICAL_PROCESSES": "1", "CRYPTOSUITES": '["eddsa-rdfc-2022","eddsa-jcs-2022"]'}
@@ -28,11 +29,12 @@ def postable() -> dict[str, dict[str, Any]]:
 
 
 async def test_what_was_posted_verifies_at_digital_bazaars_and_altered_it_does_not(
-    tmp_path: Path, peer: Peer
+    new_world: Path, tmp_path: Path, peer: Peer
 ) -> None:
+    folder = copy_world(new_world, tmp_path / "world")
     async with (
         Mailbox(tmp_path / "mail") as mailbox,
-        open_world(tmp_path / "world", free_port(), mailbox.settings() | BOTH, durable=False) as world,
+        open_world(folder, free_port(), mailbox.settings() | BOTH, durable=False) as world,
     ):
         issuer = await sample_issuer(issuer_settings(world.folder), world.folder)
         async with Provider(world.address, issuer.token) as provider:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 import shared.bus.consumer
-from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from shared.database import Database
 from tests.conftest import Roles
 from tests.contract.bus.buses import KINDS, PREFIX, Kind
 from tests.contract.bus.rig import Rig
@@ -52,14 +52,12 @@ def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def rig(addresses: dict[str, str], kind: Kind) -> AsyncIterator[Rig]:
-    """A migrated producer and consumer with the bus between them."""
+    """A producer and consumer with the bus between them."""
     async with (
         await Database.open(addresses["assessor"], "assessor") as producer,
         await Database.open(addresses["issuer"], "issuer") as own,
         kind.made(),
     ):
-        for database in (producer, own):
-            await migrate(database, read_migrations("shared", SHARED_MIGRATIONS))
         bus = await kind.open()
         rig = Rig(producer, own, bus)
         await rig.prepare()

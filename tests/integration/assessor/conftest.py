@@ -22,7 +22,7 @@ from shared.bus.local import LocalBus
 from shared.contracts.achievements import AchievementDefinition, AchievementPublished
 from shared.contracts.event import Event
 from shared.contracts.issuers import ApiKeyCreated
-from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from shared.database import Database
 from shared.eventstore import Append, Meta, Recorded
 from shared.eventstore.log import read_after
 from shared.sealing import MasterKey
@@ -161,7 +161,6 @@ async def world(roles: Any, tmp_path: Path) -> AsyncIterator[World]:
     admin = await asyncpg.connect(roles.admin_dsn)
     try:
         async with await Database.open(roles.dsn("issuer"), "issuer") as issuer:
-            await migrate(issuer, read_migrations("shared", SHARED_MIGRATIONS))
             service = await build(settings)
             bus = LocalBus(await Database.open(roles.dsn("bus_reader"), "bus_reader"))
             async with (

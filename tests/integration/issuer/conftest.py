@@ -29,7 +29,7 @@ from shared.contracts.event import Event
 from shared.contracts.issuers import IssuerProfile
 from shared.contracts.learners import LearnerErased
 from shared.contracts.sealed import SealedAssessment, SealedLearner
-from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from shared.database import Database
 from shared.eventstore import Append, Meta, Recorded
 from shared.eventstore.log import load, read_after
 from shared.sealing import MasterKey
@@ -38,7 +38,6 @@ from shared.vault import LearnerKeyOwner
 from tests.conftest import Roles
 from tests.unit.issuer.samples import ASSESSMENT, DEFINITION, EMAIL, NAME, PROFILE
 
-ROOT = Path(__file__).parents[3]
 META = Meta("operator:test", "c-1")
 SETTLE_WAIT_S = 60.0
 LOG_EVENTS_MAX = 100_000
@@ -191,7 +190,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(roles: Roles, tmp_path: Path) -> AsyncIterator[Desk]:
-    """An issuer under https, not yet running, with the vault beside it; the issuer's schema is migrated."""
+    """An issuer under https, not yet running, with the vault beside it."""
     master_file = tmp_path / "master.key"
     master_key = MasterKey.create_file(master_file)
     settings = IssuerSettings(
@@ -205,13 +204,7 @@ async def desk(roles: Roles, tmp_path: Path) -> AsyncIterator[Desk]:
         canonical_processes=1,
     )
     async with await Database.open(roles.dsn("assessor"), "assessor") as assessor:
-        own = read_migrations("assessor", ROOT / "services" / "assessor" / "migrations")
-        await migrate(assessor, read_migrations("shared", SHARED_MIGRATIONS) + own)
-        desk = Desk(settings, roles, assessor, master_key)
-        async with desk.database() as database:
-            issuers = read_migrations("issuer", ROOT / "services" / "issuer" / "migrations")
-            await migrate(database, read_migrations("shared", SHARED_MIGRATIONS) + issuers)
-        yield desk
+        yield Desk(settings, roles, assessor, master_key)
 
 
 async def take(service: Service, lane: str, batch: Sequence[Recorded]) -> None:

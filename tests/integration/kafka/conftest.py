@@ -9,7 +9,7 @@ import pytest
 
 from shared.bus.kafka import Cluster, topics
 from shared.contracts.topics import ASSESSMENTS, LEARNERS
-from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from shared.database import Database
 from tests.conftest import Roles
 from tests.contract.bus.buses import ONE_BROKER
 from tests.integration.kafka.stranger import Stranger
@@ -28,7 +28,6 @@ async def cluster(kafka: str) -> AsyncIterator[Cluster]:
 async def producer(roles: Roles) -> AsyncIterator[Database]:
     """The assessor's log."""
     async with await Database.open(roles.dsn("assessor"), "assessor") as database:
-        await migrate(database, read_migrations("shared", SHARED_MIGRATIONS))
         yield database
 
 

@@ -29,7 +29,7 @@ from shared.contracts.event import Event
 from shared.contracts.issuers import ApiKeyCreated
 from shared.contracts.learners import LearnerErased
 from shared.contracts.sealed import SealedLearner
-from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
+from shared.database import Database
 from shared.eventstore import Append, Meta, Recorded
 from shared.sealing import MasterKey, seal
 from shared.service import Running, running
@@ -38,13 +38,6 @@ from shared.vault import LearnerKeyOwner
 WAIT_S = 60.0
 PUBLIC_URL = "http://localhost:8080"
 ALPHA, BETA = "alpha-academy", "beta-college"
-VAULT = """
-CREATE TABLE vault.learner_key (
-    issuer_id text, learner_id text, wrapped_key bytea NOT NULL, created_at timestamptz DEFAULT now(),
-    PRIMARY KEY (issuer_id, learner_id)
-);
-GRANT SELECT ON vault.learner_key TO vault_reader;
-"""
 
 
 @dataclass
@@ -226,10 +219,6 @@ async def feed(roles: Any, master_key_file: Path) -> AsyncIterator[Feed]:
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(await Database.open(roles.dsn("issuer"), "issuer", 4))
         assessor = await stack.enter_async_context(await Database.open(roles.dsn("assessor"), "assessor", 4))
-        for database in (issuer, assessor):
-            await migrate(database, read_migrations("shared", SHARED_MIGRATIONS))
-        async with assessor.connection() as connection:
-            await connection.execute(VAULT)
         admin = await asyncpg.connect(roles.admin_dsn)
         stack.push_async_callback(admin.close)
         yield Feed(issuer, assessor, admin, MasterKey.from_file(master_key_file))

@@ -15,6 +15,7 @@ from services.demo.sample import issuer_settings, sample_achievement, sample_ass
 from services.receivers import Mailbox, PartnerEndpoint
 from services.world import World, open_world
 from shared.embedded import free_port
+from tests.new_world import copy_world
 
 SETTLE_WAIT_S = 60
 
@@ -63,11 +64,11 @@ def bus_settings() -> dict[str, str]:
 
 @asynccontextmanager
 async def installed(
-    tmp_path: Path, port: int, mailbox: Mailbox, bus_settings: dict[str, str]
+    folder: Path, port: int, mailbox: Mailbox, bus_settings: dict[str, str]
 ) -> AsyncIterator[World]:
-    """Run the installation of `tmp_path`, made by the first who asks, until the block ends."""
+    """Run the installation of `folder` until the block ends."""
     settings = mailbox.settings() | bus_settings | {"CANONICAL_PROCESSES": "1"}
-    async with open_world(tmp_path / "world", port, settings, durable=False) as installation:
+    async with open_world(folder, port, settings, durable=False) as installation:
         yield installation
 
 
@@ -87,12 +88,20 @@ async def peopled(
 
 
 @pytest.fixture
-async def world(tmp_path: Path, bus_settings: dict[str, str]) -> AsyncIterator[PeopledWorld]:
+def world_folder(new_world: Path, tmp_path: Path) -> Path:
+    """Folder of a world that was started once and has nobody in it."""
+    return copy_world(new_world, tmp_path / "world")
+
+
+@pytest.fixture
+async def world(
+    world_folder: Path, tmp_path: Path, bus_settings: dict[str, str]
+) -> AsyncIterator[PeopledWorld]:
     """A world with an issuer, an achievement and a subscription; nothing waits in it."""
     async with (
         Mailbox(tmp_path / "mail") as mailbox,
         PartnerEndpoint() as partner,
-        installed(tmp_path, free_port(), mailbox, bus_settings) as installation,
+        installed(world_folder, free_port(), mailbox, bus_settings) as installation,
         peopled(installation, mailbox, partner) as world,
     ):
         yield world

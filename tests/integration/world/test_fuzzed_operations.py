@@ -130,12 +130,10 @@ def fuzz_all(address: str, token: str) -> dict[str, Outcome]:
 
 
 @pytest.mark.timeout(300)
-async def test_no_request_at_all_breaks_a_service(tmp_path: Path) -> None:
+async def test_no_request_at_all_breaks_a_service(world_folder: Path, tmp_path: Path) -> None:
     async with (
         Mailbox(tmp_path / "mail") as mailbox,
-        open_world(
-            tmp_path / "world", free_port(), mailbox.settings() | UNLIMITED, durable=False
-        ) as installation,
+        open_world(world_folder, free_port(), mailbox.settings() | UNLIMITED, durable=False) as installation,
     ):
         await sample_issuer(issuer_settings(installation.folder), installation.folder)
         token = await key_for_everything(installation)

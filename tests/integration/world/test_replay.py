@@ -90,11 +90,13 @@ async def rebuilt(connection: asyncpg.Connection[Any], settings: Mapping[str, Se
         assert re.fullmatch(rf"{service}: .+ rebuilt from [1-9]\d* events\.", said)
 
 
-async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(tmp_path: Path) -> None:
+async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(
+    world_folder: Path, tmp_path: Path
+) -> None:
     assert READ_MODELS.keys() == SERVICES.keys()
     port = free_port()
     async with Mailbox(tmp_path / "mail") as mailbox, PartnerEndpoint() as partner:
-        async with installed(tmp_path, port, mailbox, {}) as installation:
+        async with installed(world_folder, port, mailbox, {}) as installation:
             async with peopled(installation, mailbox, partner) as world:
                 await live(world)
             told = (len(mailbox.messages), len(partner.received))
@@ -112,7 +114,7 @@ async def test_every_read_model_is_built_again_byte_for_byte_and_nobody_is_told(
                 assert after[table] == lines, table
         token = (installation.folder / KEY_FILE).read_text("ascii").strip()
         async with (
-            installed(tmp_path, port, mailbox, {}) as installation,
+            installed(world_folder, port, mailbox, {}) as installation,
             Provider(installation.address, token) as world.provider,
         ):
             world.installation = installation
