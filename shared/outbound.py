@@ -22,6 +22,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, Literal
 from weakref import WeakValueDictionary
@@ -199,6 +200,12 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
             raise _refused("only port 443 is called")
 
 
+@cache
+def _usual_authorities() -> ssl.SSLContext:
+    """Read once in a process: they are many."""
+    return httpx2.create_ssl_context()
+
+
 class OutboundClient:
     """Sends requests to addresses that others chose. Made once per process; `close()` ends it."""
 
@@ -211,7 +218,7 @@ class OutboundClient:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """`ssl_context` may name other authorities (a private root), but never less verification."""
-        context = ssl_context or httpx2.create_ssl_context()
+        context = ssl_context or _usual_authorities()
         if context.verify_mode != ssl.CERT_REQUIRED or not context.check_hostname:
             raise ValueError("an outbound client verifies certificates and host names")
         self._limits = limits

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from shared.errors import Rejected, Unavailable
+from shared.loopback import loopback_client
 
 REQUEST_WAIT_S = 30.0
 BULK_WAIT_S = 600.0
@@ -28,11 +29,8 @@ class Provider:
     """Speaks for one issuer with one API key."""
 
     def __init__(self, address: str, token: str) -> None:
-        self._http = httpx2.AsyncClient(
-            base_url=address,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=REQUEST_WAIT_S,
-            trust_env=False,
+        self._http = loopback_client(
+            base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=REQUEST_WAIT_S
         )
 
     async def __aenter__(self) -> Provider:

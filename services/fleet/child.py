@@ -22,6 +22,7 @@ from shared.embedded import guard
 from shared.embedded.ports import HOST
 from shared.embedded.processes import children
 from shared.embedded.server import last_lines
+from shared.loopback import loopback_client
 from shared.program import EXIT_REFUSED
 
 RESTART_WAIT_S = 0.3
@@ -74,7 +75,7 @@ class Child:
         if self.refusal is not None:
             return self.refusal
         try:
-            async with httpx2.AsyncClient(trust_env=False, timeout=ASK_WAIT_S) as http:
+            async with loopback_client(timeout=ASK_WAIT_S) as http:
                 answer = await http.get(f"{self.address}/health/ready")
         except httpx2.HTTPError:
             return "does not answer"

@@ -30,6 +30,7 @@ from shared.contracts.topics import TOPICS
 from shared.embedded import free_port
 from shared.embedded.kafka import Broker
 from shared.errors import MicrocredError
+from shared.loopback import loopback_client
 from tests.chaos.checks import assessments, check_exactly_once, submit_all
 from tests.chaos.journal import Journal
 from tests.integration.kafka.stranger import Stranger
@@ -160,7 +161,7 @@ class Site:
 
 async def counted(child: Child, metric: str, **labels: str) -> float:
     """Return how far a process has counted, as its own /metrics tell; 0 for what never happened in it."""
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with loopback_client() as http:
         told = (await http.get(f"{child.address}/metrics")).text
     return sum(
         sample.value

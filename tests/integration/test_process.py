@@ -12,6 +12,7 @@ import httpx2
 
 from services.world import world_environment
 from shared.embedded import free_port
+from shared.loopback import loopback_client
 
 WAIT_S = 30
 POLL_EVERY_S = 0.02
@@ -20,7 +21,7 @@ POLL_EVERY_S = 0.02
 async def status(address: str) -> int | None:
     """Return the readiness of a process, or None if it does not answer."""
     try:
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with loopback_client() as client:
             return (await client.get(f"{address}/health/ready")).status_code
     except httpx2.HTTPError:
         return None
