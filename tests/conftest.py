@@ -41,7 +41,7 @@ KAFKA_REQUIRED = "KAFKA_REQUIRED"
 NODE_REQUIRED = "NODE_REQUIRED"
 MEMORY = Path("/dev/shm")  # noqa: S108 - made for this; what is put there has names that nobody can guess
 MEMORY_BYTES_MIN = 4 << 30
-"""A whole run was seen to use 1.2 GiB at most."""
+"""A whole run was seen to use 2 GiB at most; what a failed one leaves goes with the next."""
 ROOT = Path(__file__).parent.parent
 PASSWORDS = dict.fromkeys(LOGIN_ROLES, "test")
 

@@ -20,6 +20,7 @@ from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import Append, Meta
 from tests.conftest import Roles
+from tests.integration.made_services import a_bus
 
 META = Meta("operator:cli", "c-1")
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -185,15 +186,15 @@ async def test_a_member_whose_place_was_taken_cannot_move_the_cursor(
     await second.close()
 
 
-async def test_a_producer_that_is_not_there_yet_is_waited_for(
-    bus: LocalBus, roles: Roles, issuer: Database
-) -> None:
+async def test_a_producer_that_is_not_there_yet_is_waited_for(unmigrated: Roles, issuer: Database) -> None:
+    bus = await a_bus(unmigrated)
     source = bus.source("issuer.x", (LearnerErased,), issuer)
     with pytest.raises(Unavailable, match="assessor"):
         await source.poll(1, NOW_S)
     with pytest.raises(Unavailable, match="assessor"):
         await source.lag()
     await source.close()
+    await bus.close()
 
 
 async def test_a_lag_is_counted_no_further_than_its_limit(

@@ -222,13 +222,13 @@ main()
 """
 
 
-def test_a_lane_that_stands_still_ends_it_with_a_sentence(cohort: Cohort) -> None:
+def test_a_lane_that_stands_still_ends_it_with_a_sentence(cohort: Cohort, tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", STANDS_STILL, "demo", "--cohort", str(cohort.path)],
         capture_output=True,
         text=True,
         timeout=COMMAND_WAIT_S,
-        env=environment(),
+        env=environment(TMPDIR=str(tmp_path)),
         check=False,
     )
     assert ended.returncode == EXIT_STUCK
