@@ -34,6 +34,8 @@ SETTINGS = {
     "shared_buffers": "512MB",
     # A new segment of the log would be filled with zeros before it is filled with the log.
     "wal_init_zero": "off",
+    # In the data folder, and gone with it: what lies where the system has such things outlives a kill.
+    "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Never a row's contents in the log: no failing statement, no "Key (…) already exists".

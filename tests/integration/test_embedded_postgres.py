@@ -205,6 +205,14 @@ def test_the_server_ends_with_a_program_that_is_killed(tmp_path: Path) -> None:
     assert "database system is shut down" in (tmp_path / "postgres.log").read_text()
 
 
+def test_a_server_that_is_killed_can_leave_no_shared_memory_outside_its_folder(tmp_path: Path) -> None:
+    with Cluster.open(tmp_path, durable=False) as cluster:
+        shared = Path(f"/proc/{cluster.pid}/maps").read_text("ascii")
+        cluster.kill()
+    assert f"{tmp_path.resolve()}/data/pg_dynshmem/" in shared
+    assert "/PostgreSQL." not in shared, "the name of a segment that lies elsewhere"
+
+
 async def test_a_server_that_was_left_behind_makes_room_and_keeps_data_and_port(tmp_path: Path) -> None:
     with owning_program(tmp_path) as (program, stale, port):
         os.kill(processes_of(tmp_path)[stale], signal.SIGKILL)  # the guard: now nobody ends the server
