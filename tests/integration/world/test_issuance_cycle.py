@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.demo.sample import SLUG
+from services.demo.sample import KEY_FILE, SLUG
 from shared.bus.kafka import Cluster, topics
 from shared.contracts.topics import TOPICS
+from shared.loopback import loopback_client
 from tests.contract.bus.buses import ONE_BROKER
-from tests.integration.world.conftest import PeopledWorld
+from tests.integration.issuer.posting import NAME, credential, end, post
+from tests.integration.world.conftest import SETTLE_WAIT_S, PeopledWorld
 
 
 @pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), "local"])
@@ -83,6 +85,22 @@ async def test_a_revocation_reaches_the_public_list_and_the_verdict(world: Peopl
     assert verdict["verdict"] == "invalid"
     failed = [check["name"] for check in verdict["checks"] if check["outcome"] == "failed"]
     assert failed == ["status"]
+
+
+async def test_what_was_posted_is_signed_and_verifies_until_it_is_revoked(world: PeopledWorld) -> None:
+    token = (world.installation.folder / KEY_FILE).read_text("ascii").strip()
+    caller = {"base_url": world.installation.address, "headers": {"Authorization": f"Bearer {token}"}}
+    async with loopback_client(**caller, timeout=SETTLE_WAIT_S) as http:
+        answer = await post(http, credential(id=NAME))
+        assert answer.status_code == 201, answer.text
+        document = json.dumps(answer.json()["verifiableCredential"]).encode()
+        await world.settled()
+        assert (await world.provider.verify(document))["verdict"] == "valid"
+        assert (await end(http, NAME)).status_code == 200
+    await world.settled()
+    verdict = await world.provider.verify(document)
+    assert verdict["verdict"] == "invalid"
+    assert [check["name"] for check in verdict["checks"] if check["outcome"] == "failed"] == ["status"]
 
 
 async def test_a_failed_assessment_leaves_no_credential(world: PeopledWorld) -> None:
