@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 from collections.abc import Iterator
@@ -44,11 +45,16 @@ class Peer:
 
 @pytest.fixture(scope="session")
 def packages() -> Path:
-    """The installed packages; `npm ci` takes exactly those whose digests stand in the lock."""
+    """The installed packages; `npm ci` takes exactly those whose digests stand in the lock.
+
+    One process installs and the others wait for it: two at once remove each other's packages.
+    """
     installed = HERE / "node_modules" / ".package-lock.json"
-    lock = HERE / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        subprocess.run(["npm", "ci"], cwd=HERE, check=True, timeout=INSTALL_WAIT_S, capture_output=True)
+    wanted = HERE / "package-lock.json"
+    with wanted.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+            subprocess.run(["npm", "ci"], cwd=HERE, check=True, timeout=INSTALL_WAIT_S, capture_output=True)
     return HERE / "node_modules"
 
 
