@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from tests.vocabulary import PROPERTIES
@@ -28,7 +29,11 @@ class Mutants(Sequence[bytes]):
 
     def __init__(self, text: bytes, document: dict[str, Any] | None = None) -> None:
         self.text = text
-        self._structural = [] if document is None else list(structural(document))
+        self._document = document
+
+    @cached_property
+    def _structural(self) -> list[bytes]:
+        return [] if self._document is None else list(structural(self._document))
 
     def __len__(self) -> int:
         return PER_BYTE * len(self.text) + len(self._structural)
@@ -132,9 +137,17 @@ def _respell(holder: Any, step: Any) -> None:
 
 
 def _text(document: dict[str, Any], place: Place, change: Any) -> bytes:
-    mutant = copy.deepcopy(document)
+    mutant = _copied_along(document, place)
     change(_at(mutant, place[:-1]), place[-1])
     return json.dumps(mutant, ensure_ascii=False).encode()
+
+
+def _copied_along(value: Any, place: Place) -> Any:
+    """`value` with copies of all that lies on the way to `place`; what stands beside it is shared."""
+    copied = copy.copy(value)
+    if place and (isinstance(copied, list) or place[0] in copied):
+        copied[place[0]] = _copied_along(copied[place[0]], place[1:])
+    return copied
 
 
 def _at(value: Any, place: Place) -> Any:
