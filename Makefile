@@ -60,7 +60,8 @@ clean: ## Remove the environment, caches and build output; data in var/ and .sta
 
 # --- the environment -------------------------------------------------------------------------------------
 # A stamp is written last, so what was interrupted is done again. Where packages come from is pip's own
-# configuration; that they are the right ones is what the hashes are for.
+# configuration; that they are the right ones is what the hashes are for. pip compiles what it installs, and what
+# is installed as it stands is compiled like it: a process may be told to write no bytecode.
 
 $(VENV)/.made: requirements/build.txt
 	@chosen=; bare=; \
@@ -88,6 +89,7 @@ $(VENV)/.run: $(VENV)/.made requirements/run.txt requirements/hatch_dependencies
 	@echo "Installing what microcred runs on (requirements/run.txt), once"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q services shared
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt

@@ -135,7 +135,8 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests where something is missing that they need."""
+    """Skip tests where something is missing that they need, and put first what keeps one process busy."""
+    items.sort(key=lambda item: item.path.parent.name != "mutation")
     for marker, (find_it, _) in _NEEDS.items():
         needing = [item for item in items if item.get_closest_marker(marker)]
         chosen, why_not = find_it() if needing else ("", "")
@@ -183,7 +184,7 @@ async def a_database(postgres: str, template: str = "template1") -> AsyncIterato
     name = f"test_{uuid.uuid4().hex}"
     admin = await asyncpg.connect(postgres)
     try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -215,8 +216,19 @@ class Roles:
 def provisioned_template(postgres: str) -> Iterator[str]:
     """Name of a database with the roles and schemas of shared/provision.py, for others to be copied from."""
     with asyncio.Runner() as runner, kept(runner, a_database(postgres)) as address:
+        runner.run(_hash_quickly(address))
         runner.run(provision(address, PASSWORDS))
         yield _name(address)
+
+
+async def _hash_quickly(address: str) -> None:
+    """Have passwords hashed once from now on, as each login then is, where PostgreSQL can be told that."""
+    admin = await asyncpg.connect(address)
+    try:
+        if admin.get_server_version() >= (16,):
+            await admin.execute("ALTER ROLE CURRENT_USER SET scram_iterations = 1")
+    finally:
+        await admin.close()
 
 
 @pytest.fixture(scope="session")

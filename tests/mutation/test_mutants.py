@@ -7,8 +7,8 @@ import pytest
 from shared.proofs.suites import SUITES
 from tests.mutation.running import SHAPES, TARGETS, run, sample
 
-SAMPLES = {name: 5_000 if suite.offloaded else 60_000 for name, suite in SUITES.items()}
-TOKENS_SAMPLED = 15_000
+SAMPLES = {name: 2_500 if suite.offloaded else 50_000 for name, suite in SUITES.items()}
+TOKENS_SAMPLED = 13_000
 
 
 @pytest.mark.parametrize("name", TARGETS)

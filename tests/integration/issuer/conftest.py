@@ -57,11 +57,17 @@ class Desk:
     """What a test does to an issuer: learners pass, callers ask, lanes run."""
 
     def __init__(
-        self, settings: IssuerSettings, roles: Roles, assessor: Database, master_key: MasterKey
+        self,
+        settings: IssuerSettings,
+        roles: Roles,
+        own: Database,
+        assessor: Database,
+        master_key: MasterKey,
     ) -> None:
         self.settings = settings
         self.roles = roles
         self.assessor = assessor
+        self._own = own
         self.owner = LearnerKeyOwner(master_key)
 
     async def service(self, **parts: Any) -> Service:
@@ -80,8 +86,7 @@ class Desk:
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
         """The issuer's own database, beside the service."""
-        async with await Database.open(self.roles.dsn("issuer"), "issuer") as opened:
-            yield opened
+        yield self._own
 
     @asynccontextmanager
     async def keys(self, kind: type[Keys]) -> AsyncIterator[Keys]:
@@ -203,8 +208,11 @@ async def desk(roles: Roles, tmp_path: Path) -> AsyncIterator[Desk]:
         signing_database_url=roles.dsn("signer"),
         canonical_processes=1,
     )
-    async with await Database.open(roles.dsn("assessor"), "assessor") as assessor:
-        yield Desk(settings, roles, assessor, master_key)
+    async with (
+        await Database.open(roles.dsn("issuer"), "issuer") as own,
+        await Database.open(roles.dsn("assessor"), "assessor") as assessor,
+    ):
+        yield Desk(settings, roles, own, assessor, master_key)
 
 
 async def take(service: Service, lane: str, batch: Sequence[Recorded]) -> None:

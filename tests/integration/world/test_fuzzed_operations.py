@@ -36,8 +36,8 @@ from shared.access import Scope
 from shared.database import Database
 from shared.embedded import free_port
 
-EXAMPLES = 25
-"""Requests an operation and mode: the whole takes about a minute."""
+EXAMPLES = 16
+"""Requests an operation and mode: the whole takes about a minute of CPU."""
 ANSWER_WAIT_S = 30
 KNOWN_WAIT_S = 60
 UNLIMITED = {
