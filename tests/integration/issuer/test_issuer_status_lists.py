@@ -168,11 +168,12 @@ async def test_a_batch_of_revocations_publishes_each_touched_list_once_and_only_
     assert set(versions.values()) == {2}
     assert {list_id: event.version for list_id, event in lists.items()} == versions, "nothing new, no version"
     expected = {(each.event.status.list_id, each.event.status.index) for each in revocations}
+    decoded = {list_id: bits(event) for list_id, event in lists.items()}
     shown = {
         (list_id, index)
-        for list_id, event in lists.items()
+        for list_id, listed in decoded.items()
         for index in range(CAPACITY)
-        if bits(event).get(index)
+        if listed.get(index)
     }
     assert shown == expected
 
