@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -126,12 +126,20 @@ _NEEDS = {
 """What a marked test needs: who finds it, and the variable that makes its absence a failure."""
 
 
-def pytest_sessionstart() -> None:
-    """End the session where something is missing that is required, before any worker is started."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """End the session where something is missing that is required, before any worker is started.
+
+    Where several are about to run everything, start the broker that all of them use.
+    """
     for find_it, required in _NEEDS.values():
         chosen, why_not = find_it() if os.environ.get(required) == "1" else ("", "")
         if chosen is None:
             pytest.exit(f"{required}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
+    everything = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if everything and session.config.getoption("numprocesses", None) and _kafka()[0] is not None:
+        shared = ExitStack()
+        session.config.add_cleanup(shared.close)
+        os.environ[TEST_KAFKA] = shared.enter_context(_broker())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -153,6 +161,12 @@ def soft_token(tmp_path_factory: pytest.TempPathFactory) -> softhsm.SoftToken:
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """Bootstrap address of the session's broker."""
+    with _broker() as address:
+        yield address
+
+
+@contextmanager
+def _broker() -> Iterator[str]:
     address = os.environ.get(TEST_KAFKA)
     if address:
         yield address
