@@ -13,7 +13,8 @@ from pyld import jsonld
 from shared.errors import Invalid
 from shared.proofs import labelling
 from shared.proofs.labelling import WORK_MAX, canonical_nquads
-from shared.proofs.rdfc import CONTEXTS_MAX, Canonicaliser
+from shared.proofs.rdfc import Canonicaliser
+from shared.proofs.safe_processor import CONTEXTS_MAX
 from shared.proofs.strictjson import JsonObject
 
 RDF_CANON = Path(__file__).parents[2] / "vectors" / "rdf-canon"

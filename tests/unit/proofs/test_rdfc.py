@@ -15,7 +15,8 @@ import pytest
 from shared.errors import Invalid
 from shared.proofs import contexts
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3, PINNED, ContextSet
-from shared.proofs.rdfc import BLANK_NODES_MAX, Canonicaliser
+from shared.proofs.rdfc import Canonicaliser
+from shared.proofs.safe_processor import BLANK_NODES_MAX
 from shared.proofs.strictjson import JsonObject
 from tests.unit.proofs.nquads_suite import canonical
 from tests.vocabulary import PROPERTIES, terms_of
