@@ -36,7 +36,7 @@ COMMANDS = (
 
 
 def app_of(words: Sequence[str]) -> typer.Typer:
-    """Return the program with the command that stands first in `words`, or else with every one."""
+    """Return the program with the commands that `words` need."""
     app = typer.Typer(
         name="microcred",
         help="Issues micro-credentials at scale: signed, portable, verifiable by anyone.",
@@ -46,8 +46,7 @@ def app_of(words: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_microcred)
-    named = words[:1] if words and words[0] in COMMANDS else COMMANDS
-    for name in named:
+    for name in _needed(words[0] if words else ""):
         word = name.replace("-", "_")
         module = importlib.import_module(f"services.cli.{word}")
         if hasattr(module, "app"):
@@ -55,6 +54,13 @@ def app_of(words: Sequence[str]) -> typer.Typer:
         else:
             app.command(name)(getattr(module, word))
     return app
+
+
+def _needed(first: str) -> Sequence[str]:
+    """Return the commands without which the word that stands first means something else."""
+    if first == "--version":
+        return ()
+    return (first,) if first in COMMANDS else COMMANDS
 
 
 def _told_version(asked: bool) -> None:
