@@ -137,9 +137,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             pytest.exit(f"{required}=1: {why_not}", returncode=pytest.ExitCode.USAGE_ERROR)
     everything = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if everything and session.config.getoption("numprocesses", None) and _kafka()[0] is not None:
-        shared = ExitStack()
-        session.config.add_cleanup(shared.close)
-        os.environ[TEST_KAFKA] = shared.enter_context(_broker())
+        for_all = ExitStack()
+        session.config.add_cleanup(for_all.close)
+        os.environ[TEST_KAFKA] = for_all.enter_context(_broker())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -198,7 +198,7 @@ async def a_database(postgres: str, template: str = "template1") -> AsyncIterato
     name = f"test_{uuid.uuid4().hex}"
     admin = await asyncpg.connect(postgres)
     try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -236,11 +236,14 @@ def provisioned_template(postgres: str) -> Iterator[str]:
 
 
 async def _hash_quickly(address: str) -> None:
-    """Have passwords hashed once from now on, as each login then is, where PostgreSQL can be told that."""
+    """Have passwords that are set here hashed once, as each login then is, where PostgreSQL can be told that.
+
+    A setting of the database, since it goes with it: the server may be somebody else's.
+    """
     admin = await asyncpg.connect(address)
     try:
         if admin.get_server_version() >= (16,):
-            await admin.execute("ALTER ROLE CURRENT_USER SET scram_iterations = 1")
+            await admin.execute(f"ALTER DATABASE {_name(address)} SET scram_iterations = 1")
     finally:
         await admin.close()
 
