@@ -84,23 +84,25 @@ class LocalSource:
         ]
         self._by_topic = {topic.name: reader for reader in self._readers for topic in reader.topics.values()}
         self._keeper: asyncio.Task[None] | None = None
+        self._pause_s = POLL_EVERY_S
+        """Doubles while nothing comes, from one poll to the next: a quiet lane asks seldom."""
 
     async def poll(self, records_max: int, wait_s: float) -> list[Record]:
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep_leases(), name=f"lease of {self._consumer}")
         deadline = time.monotonic() + wait_s
-        pause_s = POLL_EVERY_S
         while True:
             for _ in self._readers:
                 reader = self._readers[0]
                 self._readers.append(self._readers.pop(0))
                 if await self._hold(reader) and (records := await self._read(reader, records_max)):
+                    self._pause_s = POLL_EVERY_S
                     return records
+            pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, POLL_EVERY_S_MAX)
             if time.monotonic() + pause_s > deadline:
                 await asyncio.sleep(max(0.0, deadline - time.monotonic()))
                 return []
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, POLL_EVERY_S_MAX)
 
     async def _hold(self, reader: _Reader) -> bool:
         """Tell whether this member holds the lease, taking it if it is free."""

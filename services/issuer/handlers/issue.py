@@ -25,13 +25,14 @@ from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
 from services.issuer.projections import project
-from services.issuer.store import HoldingKey, Tenant
+from services.issuer.store import HoldingKey, Tenant, VersionKey
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.credentials import CredentialIssued, PlannedProof, PlannedToken
 from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Append, Recorded, Session
+from shared.eventstore.log import StreamKey
 from shared.sealing import open_sealed, seal
 from shared.vault import LearnerKeys
 
@@ -56,23 +57,31 @@ class Prepared:
 
 
 class Wanted(NamedTuple):
-    """A passed assessment of a known learner, with the credential it would make."""
+    """A passed assessment of a known learner, with the credential it would make and the keys of all three."""
 
     cause: Recorded
     passed: AssessmentPassed
     resealed: Resealed
+    stream: StreamKey
+    holding: HoldingKey
+    version: VersionKey
 
     @property
     def credential_id(self) -> str:
         return self.resealed.credential_id
 
-    @property
-    def holding(self) -> HoldingKey:
-        return (self.cause.issuer_id, self.passed.learner_id, self.passed.achievement_id)
-
-    @property
-    def stream(self) -> tuple[str, str]:
-        return _stream(self.cause.issuer_id, self.credential_id)
+    @classmethod
+    def of(cls, cause: Recorded, passed: AssessmentPassed, resealed: Resealed) -> Wanted:
+        """Put together what is asked for again and again."""
+        issuer_id, achievement_id = cause.issuer_id, passed.achievement_id
+        return cls(
+            cause,
+            passed,
+            resealed,
+            _stream(issuer_id, resealed.credential_id),
+            (issuer_id, passed.learner_id, achievement_id),
+            (issuer_id, achievement_id, passed.achievement_version),
+        )
 
 
 class Issue:
@@ -115,7 +124,7 @@ class Issue:
     async def handle(self, batch: Sequence[Recorded], session: Session, prepared: Prepared) -> None:
         """Decide for each assessment, reserve the places of all with one UPDATE, append the intents."""
         wanted = [
-            Wanted(each, each.event, prepared.resealed[each.id])
+            Wanted.of(each, each.event, prepared.resealed[each.id])
             for each in batch
             if isinstance(each.event, AssessmentPassed) and each.id in prepared.resealed
         ]
@@ -145,7 +154,7 @@ class Issue:
                 making=making,
                 status=status,
                 sealed=each.resealed.sealed,
-                validity_days=definitions[_version(each)].validity_days,
+                validity_days=definitions[each.version].validity_days,
                 at=session.at,
             )
             appends.append(Append(*each.stream, 0, tuple(events), caused_by(each.cause, LANE)))
@@ -153,10 +162,10 @@ class Issue:
 
     async def _plan(
         self, session: Session, wanted: Sequence[Wanted]
-    ) -> tuple[list[tuple[Wanted, domain.IssuePlan]], Mapping[tuple[str, str, int], AchievementDefinition]]:
+    ) -> tuple[list[tuple[Wanted, domain.IssuePlan]], Mapping[VersionKey, AchievementDefinition]]:
         """Which of `wanted` are issued. Holdings are locked first: two passes of one learner take turns."""
         held = await store.lock_holdings(session.connection, (each.holding for each in wanted))
-        definitions = await store.definitions(session.connection, (_version(each) for each in wanted))
+        definitions = await store.definitions(session.connection, (each.version for each in wanted))
         streams = {each.stream for each in wanted}
         streams |= {_stream(key[0], holder) for key, holder in held.items() if holder is not None}
         histories = await session.load(streams)
@@ -171,9 +180,9 @@ class Issue:
         issued = {stream for stream, state in known.items() if state is not None}
         plans = []
         for each in wanted:
-            if _version(each) not in definitions:
+            if each.version not in definitions:
                 raise NotFound("achievement-unknown", "The assessment names an unknown achievement version.")
-            policy = definitions[_version(each)].on_second_pass
+            policy = definitions[each.version].on_second_pass
             plan = domain.plan_issue(each.stream in issued, in_force[each.holding], policy)
             if plan is not None:
                 plans.append((each, plan))
@@ -224,9 +233,5 @@ def planned_proofs(credential: str, signing: SigningPlan) -> tuple[PlannedProof,
     )
 
 
-def _stream(issuer_id: str, credential: str) -> tuple[str, str]:
+def _stream(issuer_id: str, credential: str) -> StreamKey:
     return issuer_id, f"{CredentialIssued.STREAM}-{credential}"
-
-
-def _version(wanted: Wanted) -> tuple[str, str, int]:
-    return (wanted.cause.issuer_id, wanted.passed.achievement_id, wanted.passed.achievement_version)
