@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 
-YOUNG_OBJECTS_MAX = 50_000
-"""Objects made and not yet freed before the young are looked through."""
+YOUNG_OBJECTS_MAX = 150_000
+"""Objects made and not yet freed before the young are searched: more than a batch in hand consists of."""
 YOUNG_ROUNDS_MAX = 20
 MIDDLE_ROUNDS_MAX = 50
 

@@ -35,7 +35,7 @@ from cryptography.hazmat.primitives.serialization import (
 from shared.errors import Invalid
 from shared.key_kinds import KeyKind
 from shared.proofs.public_keys import P256_COORDINATE_BYTES, PublicKey
-from shared.sealing import MasterKey, unwrap, wrap
+from shared.sealing import MasterKey
 
 SEED_BYTES: Final = 32
 RSA_BITS: Final = 3_072
@@ -103,7 +103,7 @@ class EnvelopeSigner(InMemorySigner):
         Raises Invalid("signing-key-unreadable") for another master key, another key id or a changed byte.
         """
         try:
-            private_key = unwrap(master_key.derive("signing-key"), envelope, ("signing-key", key_id))
+            private_key = master_key.key_wrap("signing-key").unwrap(envelope, ("signing-key", key_id))
         except Invalid as cause:
             raise Invalid(
                 "signing-key-unreadable", "the signing key does not open with this master key"
@@ -148,7 +148,7 @@ def seal_private_key(master_key: MasterKey, private_key: bytes, key_id: str) -> 
     Raises Invalid("signing-key-malformed") for what is no such key.
     """
     _loaded(private_key)
-    return wrap(master_key.derive("signing-key"), private_key, ("signing-key", key_id))
+    return master_key.key_wrap("signing-key").wrap(private_key, ("signing-key", key_id))
 
 
 def _loaded(private_key: bytes) -> PrivateKey:

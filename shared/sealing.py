@@ -62,7 +62,7 @@ _LAST_LETTERS: Final[tuple[frozenset[int], ...]] = (
     frozenset(b"AQgw"),
     frozenset(b"AEIMQUYcgkosw048"),
 )
-"""By the bytes left over from threes: the letters that end a text without a bit to spare. Threes need none."""
+"""By the bytes left over from threes: the letters that end a text with no bit to spare. Threes need none."""
 
 _UNREADABLE: Final = "the sealed data does not open with this key in this place"
 
@@ -150,6 +150,10 @@ class MasterKey:
         info = encode_parts("microcred", "derive", purpose)
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._secret)
 
+    def key_wrap(self, purpose: Purpose) -> KeyWrap:
+        """Give the key-encryption key for one purpose, ready to wrap. Raises ValueError as `derive`."""
+        return KeyWrap(self.derive(purpose))
+
     def __repr__(self) -> str:
         return "MasterKey(hidden)"
 
@@ -169,20 +173,31 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def wrap(kek: bytes, plaintext: bytes, context: tuple[str, ...]) -> bytes:
-    """Encrypt a secret under a key-encryption key for one place: version ‖ nonce ‖ ciphertext ‖ tag.
+class KeyWrap:
+    """A key-encryption key at work: it wraps other keys and secrets, for as long as its owner lives."""
 
-    `kek` is 32 bytes; `context` names the place, and only the same parts in the same order unwrap it.
-    """
-    return _encrypt(kek, plaintext, encode_parts("wrap", *context))
+    __slots__ = ("_cipher",)
 
+    def __init__(self, kek: bytes) -> None:
+        """`kek` is 32 bytes."""
+        self._cipher = _cipher(kek)
 
-def unwrap(kek: bytes, wrapped: bytes, context: tuple[str, ...]) -> bytes:
-    """Undo `wrap`. Raises Invalid("wrapped-unreadable") for a wrong key or context, or a changed byte."""
-    try:
-        return _decrypt(kek, wrapped, encode_parts("wrap", *context))
-    except InvalidTag as cause:
-        raise Invalid("wrapped-unreadable", "the wrapped key does not open with this key here") from cause
+    def wrap(self, plaintext: bytes, context: tuple[str, ...]) -> bytes:
+        """Encrypt a secret for one place: version ‖ nonce ‖ ciphertext ‖ tag.
+
+        `context` names the place, and only the same parts in the same order unwrap it.
+        """
+        return _encrypt(self._cipher, plaintext, encode_parts("wrap", *context))
+
+    def unwrap(self, wrapped: bytes, context: tuple[str, ...]) -> bytes:
+        """Undo `wrap`. Raises Invalid("wrapped-unreadable") for a wrong key or context, or a changed byte."""
+        try:
+            return _decrypt(self._cipher, wrapped, encode_parts("wrap", *context))
+        except InvalidTag as cause:
+            raise Invalid("wrapped-unreadable", "the wrapped key does not open with this key here") from cause
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a key-encryption key is never pickled or copied")
 
 
 def seal(learner_key: bytes, plaintext: bytes, *, issuer_id: str, learner_id: str, stream: str) -> str:
@@ -190,7 +205,7 @@ def seal(learner_key: bytes, plaintext: bytes, *, issuer_id: str, learner_id: st
 
     Two calls never give the same text. The length of the plaintext is not hidden.
     """
-    sealed = _encrypt(learner_key, plaintext, encode_parts("seal", issuer_id, learner_id, stream))
+    sealed = _encrypt(_cipher(learner_key), plaintext, encode_parts("seal", issuer_id, learner_id, stream))
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
@@ -198,7 +213,7 @@ def open_sealed(learner_key: bytes, sealed: str, *, issuer_id: str, learner_id: 
     """Undo `seal`. Raises Invalid("sealed-unreadable") for a wrong key or place, or a changed character."""
     raw = _decode_canonical(sealed)
     try:
-        return _decrypt(learner_key, raw, encode_parts("seal", issuer_id, learner_id, stream))
+        return _decrypt(_cipher(learner_key), raw, encode_parts("seal", issuer_id, learner_id, stream))
     except InvalidTag as cause:
         raise Invalid("sealed-unreadable", _UNREADABLE) from cause
 
@@ -218,20 +233,19 @@ def _decode_canonical(text: str) -> bytes:
     return raw
 
 
-def _encrypt(key: bytes, plaintext: bytes, place: bytes) -> bytes:
+def _encrypt(cipher: AESGCM, plaintext: bytes, place: bytes) -> bytes:
     nonce = os.urandom(NONCE_BYTES)
-    return VERSION + nonce + _cipher(key).encrypt(nonce, plaintext, VERSION + place)
+    return VERSION + nonce + cipher.encrypt(nonce, plaintext, VERSION + place)
 
 
-def _decrypt(key: bytes, sealed: bytes, place: bytes) -> bytes:
-    cipher = _cipher(key)
+def _decrypt(cipher: AESGCM, sealed: bytes, place: bytes) -> bytes:
     if len(sealed) < 1 + NONCE_BYTES + TAG_BYTES or sealed[:1] != VERSION:
         raise InvalidTag
     return cipher.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], VERSION + place)
 
 
 def _cipher(key: bytes) -> AESGCM:
-    # Made for each call (under a microsecond): a cached cipher would outlive the key that erasure deletes.
+    # A learner's is made for each call (under a microsecond): it must not outlive the key that erasure takes.
     if len(key) != KEY_BYTES:
         raise ValueError("every sealing key is 32 bytes; a shorter one would quietly select AES-128")
     return AESGCM(key)

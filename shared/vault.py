@@ -16,7 +16,7 @@ import asyncpg
 from shared.database import Database
 from shared.errors import Invalid, StaleStream, Unavailable
 from shared.eventstore.log import Connection
-from shared.sealing import MasterKey, unwrap, wrap
+from shared.sealing import KeyWrap, MasterKey
 
 CACHE_S_MAX = 60.0
 CACHE_KEYS_MAX = 50_000
@@ -39,7 +39,7 @@ class LearnerKeys:
 
     def __init__(self, database: Database, master_key: MasterKey) -> None:
         self._database = database
-        self._kek = master_key.derive("vault")
+        self._kek = master_key.key_wrap("vault")
         self._cache: dict[LearnerRef, tuple[float, bytes]] = {}
 
     async def of(self, learners: Iterable[LearnerRef]) -> dict[LearnerRef, bytes | None]:
@@ -73,7 +73,7 @@ class LearnerKeyOwner:
     """Makes and deletes keys inside the owner's own transactions. The assessor alone has one."""
 
     def __init__(self, master_key: MasterKey) -> None:
-        self._kek = master_key.derive("vault")
+        self._kek = master_key.key_wrap("vault")
 
     async def read(self, connection: Connection, learners: Iterable[LearnerRef]) -> dict[LearnerRef, bytes]:
         """Return the keys of those learners that have one."""
@@ -86,7 +86,7 @@ class LearnerKeyOwner:
         stored could never be opened again.
         """
         keys = {ref: os.urandom(KEY_BYTES) for ref in sorted(set(learners))}
-        rows = [(*ref, wrap(self._kek, key, ref)) for ref, key in keys.items()]
+        rows = [(*ref, self._kek.wrap(key, ref)) for ref, key in keys.items()]
         try:
             await connection.copy_records_to_table(
                 "learner_key", schema_name="vault", records=rows, columns=COLUMNS
@@ -101,7 +101,7 @@ class LearnerKeyOwner:
 
 
 async def read_keys(
-    connection: Connection, kek: bytes, learners: list[LearnerRef]
+    connection: Connection, kek: KeyWrap, learners: list[LearnerRef]
 ) -> dict[LearnerRef, bytes]:
     """Read and unwrap the keys of `learners`; those without a key are absent. Raises Unavailable."""
     rows = await connection.fetch(
@@ -109,7 +109,7 @@ async def read_keys(
     )
     refs = [(row["issuer_id"], row["learner_id"]) for row in rows]
     try:
-        return {ref: unwrap(kek, row["wrapped_key"], ref) for ref, row in zip(refs, rows, strict=True)}
+        return {ref: kek.unwrap(row["wrapped_key"], ref) for ref, row in zip(refs, rows, strict=True)}
     except Invalid as cause:
         # The fault of the installation, never of a record: nothing may be buried for it.
         raise Unavailable("A learner's key does not open: is it the right master key?") from cause

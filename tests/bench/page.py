@@ -15,11 +15,11 @@ BASE = "eddsa-rdfc-2022"
 
 ABOUT = (
     "From the first byte of one NDJSON upload over HTTP to the last notification request, in three processes"
-    " (assessor and notifier; the issuer's desk and verifier; the signer), which share the machine with"
-    " PostgreSQL, the uploading client and, where it is used, a Kafka broker of one node as `make kafka`"
-    " starts it (256 to 512 MiB, serial collector, quick compiler). Letters and webhooks are requested and"
-    " not sent. `null` replaces canonicalisation by nothing, to show what"
-    " everything around it costs; it lives in `tests/bench` alone.\n"
+    " (assessor and notifier, of lower priority; the issuer's desk and verifier; the signer), which share the"
+    " machine with PostgreSQL, the uploading client and, where it is used, a Kafka broker of one node as"
+    " `make kafka` starts it (256 to 512 MiB, serial collector, quick compiler). Letters and webhooks are"
+    " requested and not sent. `null` replaces canonicalisation by nothing, to show what everything around it"
+    " costs; it lives in `tests/bench` alone.\n"
 )
 
 

@@ -19,6 +19,7 @@ from shared import sealing
 from shared.errors import Conflict, Invalid, NotFound
 from shared.sealing import (
     PURPOSES,
+    KeyWrap,
     MasterKey,
     Purpose,
     credential_uuid,
@@ -26,8 +27,6 @@ from shared.sealing import (
     keyed_hash,
     open_sealed,
     seal,
-    unwrap,
-    wrap,
 )
 
 KEY = bytes(range(32))
@@ -98,20 +97,20 @@ def test_a_key_of_another_length_is_a_bug_and_not_a_weaker_cipher() -> None:
 
 
 def test_a_wrapped_key_unwraps_only_in_its_place_and_unchanged() -> None:
-    wrapped = wrap(KEY, b"secret", ("tenant", "learner"))
-    assert unwrap(KEY, wrapped, ("tenant", "learner")) == b"secret"
+    wrapped = KeyWrap(KEY).wrap(b"secret", ("tenant", "learner"))
+    assert KeyWrap(KEY).unwrap(wrapped, ("tenant", "learner")) == b"secret"
     flipped = [wrapped[:i] + bytes([wrapped[i] ^ 1]) + wrapped[i + 1 :] for i in range(len(wrapped))]
     attempts = [(KEY, variant, ("tenant", "learner")) for variant in [*flipped, b"", wrapped[:-1]]]
     attempts += [(KEY, wrapped, ("tenantlearner",)), (KEY, wrapped, ("tenant", "learner", ""))]
     attempts += [(OTHER_KEY, wrapped, ("tenant", "learner"))]
     for key, variant, context in attempts:
         with pytest.raises(Invalid) as refused:
-            unwrap(key, variant, context)
+            KeyWrap(key).unwrap(variant, context)
         assert refused.value.code == "wrapped-unreadable"
 
 
 def test_a_sealed_hole_cannot_be_read_as_a_wrapped_key() -> None:
-    wrapped = wrap(KEY, b"secret", ("tenant", "learner", "assessment-1"))
+    wrapped = KeyWrap(KEY).wrap(b"secret", ("tenant", "learner", "assessment-1"))
     with pytest.raises(Invalid):
         opened(base64.urlsafe_b64encode(wrapped).rstrip(b"=").decode())
 

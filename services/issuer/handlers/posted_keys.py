@@ -13,7 +13,7 @@ from services.issuer import posted_store
 from services.issuer.posted_store import PostedRef
 from shared.errors import Invalid, Unavailable
 from shared.eventstore.log import Connection
-from shared.sealing import KEY_BYTES, MasterKey, open_sealed, seal, unwrap, wrap
+from shared.sealing import KEY_BYTES, MasterKey, open_sealed, seal
 
 PURPOSE = "posted-credential"
 
@@ -22,12 +22,12 @@ class PostedKeys:
     """Makes, finds and uses the keys of posted credentials."""
 
     def __init__(self, master_key: MasterKey) -> None:
-        self._kek = master_key.derive("posted-credential")
+        self._kek = master_key.key_wrap("posted-credential")
 
     def make(self, ref: PostedRef) -> tuple[bytes, bytes]:
         """Return a new key, and how it is kept."""
         key = os.urandom(KEY_BYTES)
-        return key, wrap(self._kek, key, (PURPOSE, *ref))
+        return key, self._kek.wrap(key, (PURPOSE, *ref))
 
     async def of(self, connection: Connection, refs: Iterable[PostedRef]) -> dict[PostedRef, bytes]:
         """Return the keys of those credentials that are not forgotten.
@@ -37,7 +37,7 @@ class PostedKeys:
         """
         kept = await posted_store.wrapped_keys(connection, refs)
         try:
-            return {ref: unwrap(self._kek, wrapped, (PURPOSE, *ref)) for ref, wrapped in kept.items()}
+            return {ref: self._kek.unwrap(wrapped, (PURPOSE, *ref)) for ref, wrapped in kept.items()}
         except Invalid as cause:
             raise Unavailable("A posted credential's key does not open with this master key.") from cause
 

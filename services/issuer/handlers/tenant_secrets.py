@@ -11,18 +11,18 @@ import os
 from services.issuer import indexes
 from shared.contracts.credentials import StatusEntry
 from shared.errors import Invalid, Unavailable
-from shared.sealing import KEY_BYTES, MasterKey, credential_uuid, keyed_hash, unwrap, wrap
+from shared.sealing import KEY_BYTES, MasterKey, credential_uuid, keyed_hash
 
 
 class TenantSecrets:
     """Makes, wraps and opens tenants' secrets."""
 
     def __init__(self, master_key: MasterKey) -> None:
-        self._kek = master_key.derive("tenant-secret")
+        self._kek = master_key.key_wrap("tenant-secret")
 
     def make(self, issuer_id: str) -> bytes:
         """Return a new secret, wrapped for this tenant alone."""
-        return wrap(self._kek, os.urandom(KEY_BYTES), ("tenant-secret", issuer_id))
+        return self._kek.wrap(os.urandom(KEY_BYTES), ("tenant-secret", issuer_id))
 
     def open(self, issuer_id: str, wrapped: bytes) -> bytes:
         """Return the secret.
@@ -31,7 +31,7 @@ class TenantSecrets:
         buried for it.
         """
         try:
-            return unwrap(self._kek, wrapped, ("tenant-secret", issuer_id))
+            return self._kek.unwrap(wrapped, ("tenant-secret", issuer_id))
         except Invalid as cause:
             raise Unavailable("The master key does not open the tenant's secret.") from cause
 
