@@ -8,8 +8,8 @@ learner was forgotten it is gone. A learner may try an achievement as often as t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.assessor.scoring import Bar, Judgement
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
@@ -23,8 +23,7 @@ PUBLISHING_DELAY_MAX = timedelta(minutes=5)
 UNKNOWN_ACHIEVEMENT_RETRY_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitAssessment:
+class SubmitAssessment(NamedTuple):
     """A caller hands in an attempt. `content` is all of it in canonical form, which a repeat must equal."""
 
     issuer_id: str
@@ -43,8 +42,7 @@ class SubmitAssessment:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(NamedTuple):
     """What is recorded under one assessment id; both events come together or not at all."""
 
     submitted: AssessmentSubmitted | None = None
@@ -58,8 +56,7 @@ class Assessment:
         return self.submitted, self.outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a new assessment is decided on. `attempts_taken` counts the learner's earlier ones."""
 
     learner_id: str
@@ -73,9 +70,9 @@ class Facts:
 def evolve(state: Assessment, event: Event) -> Assessment:
     """Return the state after one more event of its stream."""
     if isinstance(event, AssessmentSubmitted):
-        return replace(state, submitted=event)
+        return state._replace(submitted=event)
     if isinstance(event, AssessmentPassed | AssessmentFailed):
-        return replace(state, outcome=event)
+        return state._replace(outcome=event)
     return state
 
 

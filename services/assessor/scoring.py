@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import lcm
+from typing import NamedTuple
 
 from shared.contracts.achievements import AchievementDefinition, RubricCriterion
 from shared.contracts.sealed import SealedResult
@@ -50,8 +51,7 @@ class Bar:
     whole: int
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What results came to: one result a criterion in the rubric's order, the score, and the verdict."""
 
     results: tuple[SealedResult, ...]

@@ -7,8 +7,8 @@ redelivered record and a replay stay quiet. Times, ids, secrets and indexes are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -35,8 +35,7 @@ from shared.refusals import reasons_of
 CredentialEvent = CredentialIssued | CredentialSigned | CredentialRevoked
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """A credential's life so far; each step happens once."""
 
     issued: CredentialIssued
@@ -49,9 +48,9 @@ def evolve(state: Credential | None, event: Event) -> Credential | None:
     if isinstance(event, CredentialIssued):
         return Credential(event)
     if state is not None and isinstance(event, CredentialSigned):
-        return replace(state, signed=event)
+        return state._replace(signed=event)
     if state is not None and isinstance(event, CredentialRevoked):
-        return replace(state, revoked=event)
+        return state._replace(revoked=event)
     return state
 
 
@@ -63,8 +62,7 @@ def credential_of(events: Iterable[Event]) -> Credential | None:
     return state
 
 
-@dataclass(frozen=True, slots=True)
-class IssuePlan:
+class IssuePlan(NamedTuple):
     """That a credential will be issued, and which one it replaces once it is signed."""
 
     supersedes: str | None = None
@@ -83,8 +81,7 @@ def plan_issue(issued: bool, held: str | None, policy: SecondPass) -> IssuePlan 
     return IssuePlan(supersedes=held) if policy is SecondPass.SUPERSEDE else None
 
 
-@dataclass(frozen=True, slots=True)
-class Making:
+class Making(NamedTuple):
     """How a tenant makes credentials at the moment of issuing; all of it is pinned by the intent."""
 
     profile_version: int
@@ -131,8 +128,7 @@ def decide_issue(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Signing:
+class Signing(NamedTuple):
     """What was made for an intent: proofs and tokens, the digest of the signed bytes, whom to tell."""
 
     proofs: tuple[MadeProof, ...]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 import uuid_utils
@@ -31,8 +31,7 @@ JITTER_SHARE_MAX: Final = 0.1
 CLOCK_SKEW_S_MAX: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """Something that happened to a credential; `at` is when its event was recorded."""
 
     about: About
@@ -67,8 +66,7 @@ class CredentialFacts:
     revocation_reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """How far a notification has come."""
 
     stage: Stage = "unknown"
@@ -96,11 +94,11 @@ def evolve(state: Notification, event: Event) -> Notification:
     """Apply one event of the stream `notification-{id}`."""
     match event:
         case NotificationRequested():
-            return replace(state, stage="requested")
+            return state._replace(stage="requested")
         case NotificationSent():
-            return replace(state, stage="sent")
+            return state._replace(stage="sent")
         case NotificationGaveUp():
-            return replace(state, stage="gave-up")
+            return state._replace(stage="gave-up")
         case _:
             return state
 

@@ -104,13 +104,14 @@ def decode(event_type: str, data: bytes, upcasts: Mapping[str, Upcast] = UPCASTS
     try:
         if event_type in upcasts:
             data = _lifted(event_type, data, upcasts)
-        return wanted.model_validate_json(data)
+        event: Event = wanted.__pydantic_validator__.validate_json(data)
     except pydantic.ValidationError as refusal:
         paths = {".".join(str(part) for part in error["loc"]) or "body" for error in refusal.errors()}
         message = f"The bytes are not a {event_type}: see {', '.join(sorted(paths))}."
         raise Invalid("event-unreadable", message) from None
     except ValueError:
         raise Invalid("event-unreadable", f"The bytes of {event_type} are not JSON.") from None
+    return event
 
 
 def _lifted(event_type: str, data: bytes, upcasts: Mapping[str, Upcast]) -> bytes:
