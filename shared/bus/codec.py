@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from uuid import UUID
 
 import asyncpg
@@ -27,6 +27,8 @@ from shared.eventstore.log import decode_meta
 from shared.uuids import uuid_of
 
 CONTENT_TYPE = "application/json"
+STAMPS_KEPT_MAX = 64
+"""The events of one transaction have one moment."""
 
 
 @dataclass(slots=True, eq=False)
@@ -158,5 +160,6 @@ def attributes_of(headers: Mapping[str, str]) -> Attributes:
         raise Invalid("record-unreadable", "A header of the record is malformed.") from None
 
 
+@lru_cache(STAMPS_KEPT_MAX)
 def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
