@@ -14,11 +14,11 @@ from pydantic import Field
 
 from shared.contracts.credentials import PinnedContext, PlannedProof, RevocationReason, StatusEntry
 from shared.contracts.event import Event, Instant, Topic, Uuid
-from shared.contracts.topics import CREDENTIALS
+from shared.contracts.topics import POSTED_CREDENTIALS
 
 
 class _PostedCredential(Event):
-    TOPIC: ClassVar[Topic] = CREDENTIALS
+    TOPIC: ClassVar[Topic] = POSTED_CREDENTIALS
     STREAM: ClassVar[str] = "posted-credential"
 
     credential_id: Uuid

@@ -11,6 +11,7 @@ from shared.contracts.event import Topic
 ACHIEVEMENTS = Topic("achievements", "issuer", "what can be earned: immutable versions of achievements")
 ASSESSMENTS = Topic("assessments", "assessor", "what was submitted, and whether it met the bar")
 CREDENTIALS = Topic("credentials", "issuer", "a credential's life: issued, signed, revoked, forgotten")
+POSTED_CREDENTIALS = Topic("posted-credentials", "issuer", "the life of a credential that a caller wrote")
 STATUS_LISTS = Topic("status-lists", "issuer", "every signed version of every status list")
 ISSUERS = Topic("issuers", "issuer", "tenants, their public keys and the hashes of their API keys")
 LEARNERS = Topic("learners", "assessor", "learners who were forgotten")
@@ -20,6 +21,7 @@ TOPICS: tuple[Topic, ...] = (
     ACHIEVEMENTS,
     ASSESSMENTS,
     CREDENTIALS,
+    POSTED_CREDENTIALS,
     STATUS_LISTS,
     ISSUERS,
     LEARNERS,
