@@ -121,7 +121,7 @@ def assessment(number: int = 1, **changes: Any) -> dict[str, Any]:
         "assessment_id": f"A-{number}",
         "achievement_id": ACHIEVEMENT_ID,
         "learner": {
-            "reference": f"S-{number}",
+            "reference": f"register-of-students-{number}",
             "name": f"Zoë Ångström-{number}",
             "email": f"zoe.angstrom-{number}@example.org",
         },

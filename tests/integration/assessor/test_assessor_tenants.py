@@ -37,7 +37,9 @@ async def test_another_tenants_assessments_and_learners_do_not_exist(world: Any,
     foreign = await world.ask("GET", "/assessments/A-1", BETA)
     assert unknown.status_code == foreign.status_code == 404
     assert unknown.json() == foreign.json()
-    assert (await world.ask("GET", "/learners", BETA, params={"reference": "S-1"})).status_code == 404
+    assert (
+        await world.ask("GET", "/learners", BETA, params={"reference": "register-of-students-1"})
+    ).status_code == 404
     assert (await world.ask("DELETE", f"/learners/{said['learner_id']}", BETA)).status_code == 404
     assert (await world.ask("GET", "/assessments/A-1", ALPHA)).status_code == 200
 

@@ -31,8 +31,16 @@ STOP_WAIT_S = 60
 POLL_EVERY_S = 0.05
 NAME = "Zephyrine Quillfeather"
 EMAIL = "zephyrine.quillfeather@example.org"
-LEARNER = {"reference": "Z-1", "name": NAME, "email": EMAIL}
-TRACES = (NAME, "Quillfeather", "QUILLFEATHER", "quillfeather", "Zephyrine", "zephyrine", "Z-1")
+LEARNER = {"reference": "register-of-students-1", "name": NAME, "email": EMAIL}
+TRACES = (
+    NAME,
+    "Quillfeather",
+    "QUILLFEATHER",
+    "quillfeather",
+    "Zephyrine",
+    "zephyrine",
+    "register-of-students-1",
+)
 PERSONAL_NAME = f"urn:example:{EMAIL}"
 """What a caller may call a posted credential, unwise as it is."""
 HEADER = (
