@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import uuid_utils
 
@@ -23,7 +23,7 @@ def ordered_uuid() -> UUID:
 
 def random_uuid() -> UUID:
     """Return a UUIDv4: ids that must tell nothing, such as a learner's."""
-    return uuid4()
+    return uuid_of(str(uuid_utils.uuid4()))
 
 
 def uuid7_instant(value: UUID) -> datetime | None:

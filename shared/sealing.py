@@ -23,9 +23,9 @@ import os
 import secrets
 import stat
 import struct
-import uuid
 from pathlib import Path
 from typing import Final, Literal, NoReturn, get_args
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.errors import Conflict, Invalid, NotFound
+from shared.uuids import uuid_of
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -259,7 +260,7 @@ def keyed_hash(key: bytes, *parts: str) -> bytes:
     return hmac.digest(key, encode_parts(*parts), "sha256")
 
 
-def credential_uuid(tenant_secret: bytes, assessment_id: str) -> uuid.UUID:
+def credential_uuid(tenant_secret: bytes, assessment_id: str) -> UUID:
     """Derive a credential's id from its assessment: UUIDv8 (RFC 9562 §5.8) from HMAC-SHA-256.
 
     Derived, so that issuing one assessment twice is a version conflict and not a second credential; keyed,
@@ -268,4 +269,4 @@ def credential_uuid(tenant_secret: bytes, assessment_id: str) -> uuid.UUID:
     number = int.from_bytes(keyed_hash(tenant_secret, "credential", assessment_id)[:16], "big")
     number = number & ~(0xF << 76) | 0x8 << 76  # version 8
     number = number & ~(0x3 << 62) | 0x2 << 62  # variant 10
-    return uuid.UUID(int=number)
+    return uuid_of(f"{number:032x}")

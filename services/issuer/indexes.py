@@ -12,6 +12,8 @@ import hmac
 from functools import lru_cache
 from uuid import UUID
 
+from shared.uuids import uuid_of
+
 CAPACITY = 131_072
 """Entries of a list: the least that the standard allows, so that lists stay small to fetch."""
 
@@ -54,4 +56,4 @@ def list_uuid(digest: bytes) -> UUID:
     number = int.from_bytes(digest[:16], "big")
     number = number & ~(0xF << 76) | 0x8 << 76  # version 8
     number = number & ~(0x3 << 62) | 0x2 << 62  # variant 10
-    return UUID(int=number)
+    return uuid_of(f"{number:032x}")

@@ -202,7 +202,7 @@ class Consumer:
             parked = await self._park(session, wanted, decoded)
             if waiting - parked:
                 raise StaleStream("A key was requeued while its later records stood aside: prepare again.")
-            open_to_us = [event for event in decoded if event.key not in parked]
+            open_to_us = [event for event in decoded if event.key not in parked] if parked else decoded
             fresh = await self._claim(session, open_to_us)
             if fresh:
                 await self.subscription.handle(fresh, session, prepared)
@@ -220,9 +220,9 @@ class Consumer:
         if prepare is None or not events:
             return set(), None
         async with self._database.connection() as connection:
-            keys = [event.key for event in events]
+            keys = (event.key for event in events)  # made only where something waits
             waiting = await dead_letters.waiting_keys(connection, self.name, keys)
-        ready = [event for event in events if event.key not in waiting]
+        ready = [event for event in events if event.key not in waiting] if waiting else events
         return waiting, await prepare(ready) if ready else None
 
     def _count(self, records: int, wanted: int, open_to_us: int, fresh: int) -> None:

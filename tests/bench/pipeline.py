@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent.parent
 SETTLE_WAIT_S = 1_800
 SETTLE_EVERY_S = 0.5
 """Seldom: asking how much waits is a count, and must not be what is measured."""
-POLL_EVERY_S = 0.02
+POLL_EVERY_S = 0.05
 INTAKE_NICENESS = 6
 """Intake yields to what it hands on (docs/OPERATIONS.md): else the slowest stage starves while rows pour in,
 and works them off alone afterwards."""
