@@ -197,6 +197,9 @@ class KeyWrap:
         except InvalidTag as cause:
             raise Invalid("wrapped-unreadable", "the wrapped key does not open with this key here") from cause
 
+    def __repr__(self) -> str:
+        return "KeyWrap(hidden)"
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key-encryption key is never pickled or copied")
 

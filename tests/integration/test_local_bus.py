@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -225,3 +226,33 @@ async def test_events_of_a_superseded_type_reach_whoever_asks_for_the_newest(
     assert codec.decode(record).event == LearnerErased(
         learner_id="0b4b7a5e-5a0c-4c37-9d1f-2f6d5d1c9a11", erased_at=AT
     )
+
+
+async def test_a_lane_that_has_long_been_quiet_asks_seldom_and_one_that_was_not_asks_again_soon(
+    bus: LocalBus, assessor: Database, issuer: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = bus.source("issuer.x", (LearnerErased,), issuer)
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(delay_s: float) -> None:
+        if delay_s > local.POLL_EVERY_S_MAX:  # whoever keeps the lease
+            return await sleep(delay_s)
+        pauses.append(delay_s)
+        return await sleep(0)
+
+    await taken(source, issuer)
+    with monkeypatch.context() as patched:
+        patched.setattr(local.asyncio, "sleep", noted)
+        while local.POLL_EVERY_S_MAX not in pauses:
+            await source.poll(ALL, 2 * local.POLL_EVERY_S_MAX)
+        del pauses[:]
+        await source.poll(ALL, 2 * local.POLL_EVERY_S_MAX)
+    assert pauses[0] == local.POLL_EVERY_S_MAX
+    await erased(assessor)
+    assert await taken(source, issuer) == [LearnerErased.TYPE]
+    with monkeypatch.context() as patched:
+        patched.setattr(local.asyncio, "sleep", noted)
+        del pauses[:]
+        await source.poll(ALL, 2 * local.POLL_EVERY_S_MAX)
+    assert pauses[0] == local.POLL_EVERY_S

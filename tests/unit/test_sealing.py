@@ -191,14 +191,15 @@ def test_derivation_is_hkdf_as_rfc_5869_spells_it_out() -> None:
     assert MasterKey(KEY).derive("vault") == hmac.digest(extracted, info + b"\x01", "sha256")
 
 
-def test_a_master_key_shows_itself_to_no_log_pickle_or_copy() -> None:
-    master = MasterKey(KEY)
-    assert repr(master) == str(master) == f"{master}" == "MasterKey(hidden)"
+@pytest.mark.parametrize("kind", [MasterKey, KeyWrap])
+def test_a_key_shows_itself_to_no_log_pickle_or_copy(kind: type[MasterKey] | type[KeyWrap]) -> None:
+    key = kind(KEY)
+    assert repr(key) == str(key) == f"{key}" == f"{kind.__name__}(hidden)"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         with pytest.raises(TypeError, match="never pickled"):
-            pickle.dumps(master, protocol)
+            pickle.dumps(key, protocol)
     with pytest.raises(TypeError, match="never pickled"):
-        copy.copy(master)
+        copy.copy(key)
 
 
 # --- keyed hashes and derived ids ---------------------------------------------------------------------
