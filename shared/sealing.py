@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.errors import Conflict, Invalid, NotFound
-from shared.uuids import uuid_of
+from shared.uuids import derived_uuid
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -269,7 +269,4 @@ def credential_uuid(tenant_secret: bytes, assessment_id: str) -> UUID:
     Derived, so that issuing one assessment twice is a version conflict and not a second credential; keyed,
     so that whoever knows assessment ids cannot find the public pages of credentials.
     """
-    number = int.from_bytes(keyed_hash(tenant_secret, "credential", assessment_id)[:16], "big")
-    number = number & ~(0xF << 76) | 0x8 << 76  # version 8
-    number = number & ~(0x3 << 62) | 0x2 << 62  # variant 10
-    return uuid_of(f"{number:032x}")
+    return derived_uuid(keyed_hash(tenant_secret, "credential", assessment_id))

@@ -13,3 +13,11 @@ from asyncpg.pgproto import pgproto
 
 uuid_of: Callable[[str], UUID] = pgproto.UUID
 """Read a UUID from its 32 digits, hyphens anywhere among them. ValueError refuses anything else."""
+
+
+def derived_uuid(digest: bytes) -> UUID:
+    """Make a UUIDv8 (RFC 9562 §5.8) of a keyed hash, of which the first 16 bytes count."""
+    number = int.from_bytes(digest[:16], "big")
+    number = number & ~(0xF << 76) | 0x8 << 76  # version 8
+    number = number & ~(0x3 << 62) | 0x2 << 62  # variant 10
+    return uuid_of(f"{number:032x}")

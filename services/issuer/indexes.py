@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import hmac
 from functools import lru_cache
-from uuid import UUID
-
-from shared.uuids import uuid_of
 
 CAPACITY = 131_072
 """Entries of a list: the least that the standard allows, so that lists stay small to fetch."""
@@ -49,11 +46,3 @@ def _round(key: bytes, number: int, part: int) -> int:
 def list_and_slot(place: int) -> tuple[int, int]:
     """Where a tenant's `place` (reservations counted from 0) falls: (ordinal of the list, slot in it)."""
     return divmod(place, CAPACITY)
-
-
-def list_uuid(digest: bytes) -> UUID:
-    """A list's id from a keyed hash of its ordinal (at least 16 bytes): UUIDv8 (RFC 9562 section 5.8)."""
-    number = int.from_bytes(digest[:16], "big")
-    number = number & ~(0xF << 76) | 0x8 << 76  # version 8
-    number = number & ~(0x3 << 62) | 0x2 << 62  # variant 10
-    return uuid_of(f"{number:032x}")

@@ -241,18 +241,16 @@ async def test_a_lane_that_has_long_been_quiet_asks_seldom_and_one_that_was_not_
         pauses.append(delay_s)
         return await sleep(0)
 
-    await taken(source, issuer)
-    with monkeypatch.context() as patched:
-        patched.setattr(local.asyncio, "sleep", noted)
-        while local.POLL_EVERY_S_MAX not in pauses:
-            await source.poll(ALL, 2 * local.POLL_EVERY_S_MAX)
+    async def pauses_of_a_poll() -> list[float]:
         del pauses[:]
-        await source.poll(ALL, 2 * local.POLL_EVERY_S_MAX)
-    assert pauses[0] == local.POLL_EVERY_S_MAX
+        with monkeypatch.context() as patched:
+            patched.setattr(local.asyncio, "sleep", noted)
+            await source.poll(ALL, 2 * local.POLL_EVERY_S_MAX)
+        return pauses
+
+    while local.POLL_EVERY_S_MAX not in await pauses_of_a_poll():
+        pass
+    assert (await pauses_of_a_poll())[0] == local.POLL_EVERY_S_MAX
     await erased(assessor)
     assert await taken(source, issuer) == [LearnerErased.TYPE]
-    with monkeypatch.context() as patched:
-        patched.setattr(local.asyncio, "sleep", noted)
-        del pauses[:]
-        await source.poll(ALL, 2 * local.POLL_EVERY_S_MAX)
-    assert pauses[0] == local.POLL_EVERY_S
+    assert (await pauses_of_a_poll())[0] == local.POLL_EVERY_S

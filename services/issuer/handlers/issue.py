@@ -44,6 +44,7 @@ class Resealed(NamedTuple):
     """The credential that an assessment would make, and what is personal in it, sealed for its stream."""
 
     credential_id: str
+    stream: StreamKey
     sealed: str
 
 
@@ -62,13 +63,16 @@ class Wanted(NamedTuple):
     cause: Recorded
     passed: AssessmentPassed
     resealed: Resealed
-    stream: StreamKey
     holding: HoldingKey
     version: VersionKey
 
     @property
     def credential_id(self) -> str:
         return self.resealed.credential_id
+
+    @property
+    def stream(self) -> StreamKey:
+        return self.resealed.stream
 
     @classmethod
     def of(cls, cause: Recorded, passed: AssessmentPassed, resealed: Resealed) -> Wanted:
@@ -78,7 +82,6 @@ class Wanted(NamedTuple):
             cause,
             passed,
             resealed,
-            _stream(issuer_id, resealed.credential_id),
             (issuer_id, passed.learner_id, achievement_id),
             (issuer_id, achievement_id, passed.achievement_version),
         )
@@ -117,8 +120,8 @@ class Issue:
             key = keys[(each.issuer_id, event.learner_id)]
             if key is not None:
                 named = credential_id(secrets[each.issuer_id], event.assessment_id)
-                _, stream = _stream(each.issuer_id, named)
-                resealed[each.id] = Resealed(named, _reseal(key, each, event, stream))
+                stream = _stream(each.issuer_id, named)
+                resealed[each.id] = Resealed(named, stream, _reseal(key, each, event, stream[1]))
         return Prepared(tenants, secrets, resealed)
 
     async def handle(self, batch: Sequence[Recorded], session: Session, prepared: Prepared) -> None:

@@ -12,6 +12,7 @@ from services.issuer import indexes
 from shared.contracts.credentials import StatusEntry
 from shared.errors import Invalid, Unavailable
 from shared.sealing import KEY_BYTES, MasterKey, credential_uuid, keyed_hash
+from shared.uuids import derived_uuid
 
 
 class TenantSecrets:
@@ -43,12 +44,12 @@ def credential_id(secret: bytes, assessment_id: str) -> str:
 
 def posted_id(secret: bytes, name: str) -> str:
     """The one id of the posted credential that its caller calls `name`, which is kept nowhere."""
-    return str(indexes.list_uuid(keyed_hash(secret, "posted-credential", name)))
+    return str(derived_uuid(keyed_hash(secret, "posted-credential", name)))
 
 
 def list_id(secret: bytes, ordinal: int) -> str:
     """The id of the tenant's `ordinal`-th status list (from 0)."""
-    return str(indexes.list_uuid(keyed_hash(secret, "status-list", str(ordinal))))
+    return str(derived_uuid(keyed_hash(secret, "status-list", str(ordinal))))
 
 
 class StatusEntries:

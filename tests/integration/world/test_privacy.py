@@ -32,15 +32,8 @@ POLL_EVERY_S = 0.05
 NAME = "Zephyrine Quillfeather"
 EMAIL = "zephyrine.quillfeather@example.org"
 LEARNER = {"reference": "register-of-students-1", "name": NAME, "email": EMAIL}
-TRACES = (
-    NAME,
-    "Quillfeather",
-    "QUILLFEATHER",
-    "quillfeather",
-    "Zephyrine",
-    "zephyrine",
-    "register-of-students-1",
-)
+NAMES = ("Quillfeather", "QUILLFEATHER", "quillfeather", "Zephyrine", "zephyrine")
+TRACES = (NAME, *NAMES, LEARNER["reference"])
 PERSONAL_NAME = f"urn:example:{EMAIL}"
 """What a caller may call a posted credential, unwise as it is."""
 HEADER = (
