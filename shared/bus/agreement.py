@@ -48,7 +48,7 @@ async def agree(connection: Connection, producer: str, tails: Tails, position: i
     for topic in topics_of(producer):
         types = [
             stored
-            for event in registry.EVENTS
+            for event in registry.PUBLISHED
             if topic == event.TOPIC
             for stored in registry.types_read_as(event)
         ]

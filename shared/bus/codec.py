@@ -20,7 +20,7 @@ import asyncpg
 
 from shared.bus.seam import Record
 from shared.contracts import registry
-from shared.contracts.event import Topic
+from shared.contracts.event import PublishedEvent, Topic
 from shared.errors import Invalid
 from shared.eventstore import Meta, Recorded
 from shared.eventstore.log import decode_meta
@@ -86,7 +86,7 @@ def wire_headers(record: Record) -> list[tuple[str, bytes]]:
 
 def record_of_row(row: asyncpg.Record) -> Record:
     """Return the record of a row of the log, its `offset` being the position; the bus that numbers partitions
-    gives it another. The event's bytes are not looked at. Raises Invalid for a type that is not ours.
+    gives it another. The event's bytes are not looked at. Raises Invalid for a type that is on no topic.
     """
     topic = _topic_of(row["type"])
     issuer_id, stream = row["issuer_id"], row["stream"]
@@ -106,8 +106,8 @@ def record_of_row(row: asyncpg.Record) -> Record:
 @cache
 def _topic_of(stored_type: str) -> Topic:
     known = registry.newest(stored_type)
-    if known is None:
-        raise Invalid("event-unreadable", f"No event type is called {stored_type!r}.")
+    if known is None or not issubclass(known, PublishedEvent):
+        raise Invalid("event-unreadable", f"No event type that travels is called {stored_type!r}.")
     return known.TOPIC
 
 
@@ -129,7 +129,7 @@ def decode(record: Record) -> Recorded:
     if record.key != f"{issuer_id}/{stream}":
         raise Invalid("record-unreadable", "The record's key and its tenant and stream differ.")
     event = registry.decode(read.event_type, record.value)
-    if event.stream != stream or event.TOPIC.name != record.topic:
+    if event.stream != stream or _topic_of(read.event_type).name != record.topic:
         raise Invalid("record-unreadable", "The event does not belong to the record's topic and stream.")
     return Recorded(record.offset, read.event_id, issuer_id, stream, read.version, read.at, event, read.meta)
 

@@ -28,7 +28,7 @@ from shared.bus import codec, dead_letters
 from shared.bus.health import Health
 from shared.bus.seam import FencedError, Record, Source
 from shared.contracts import registry
-from shared.contracts.event import Event
+from shared.contracts.event import PublishedEvent
 from shared.database import Database
 from shared.errors import MicrocredError, StaleStream, Unavailable
 from shared.eventstore import Recorded, Session
@@ -87,7 +87,7 @@ class Subscription:
     """
 
     name: str
-    events: tuple[type[Event], ...]
+    events: tuple[type[PublishedEvent], ...]
     handle: Handle
     prepare: Prepare | None = None
     batch_records_max: int = BATCH_RECORDS_MAX

@@ -24,31 +24,17 @@ from shared.bus import codec
 from shared.bus.lease import KEEP_LEASE, MARK, RELEASE, TAKE_LEASE
 from shared.bus.seam import FencedError, Record
 from shared.contracts import registry
-from shared.contracts.event import Event, Topic
+from shared.contracts.event import PublishedEvent, Topic
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import Session
-from shared.eventstore.log import Connection
+from shared.eventstore.log import Connection, read_stored
 
 LEASE_S = 3.0
 RENEWALS_A_LEASE = 3
-SCAN_POSITIONS_MAX = 100_000
 LAG_RECORDS_MAX = 100_000
 POLL_EVERY_S = 0.02
 POLL_EVERY_S_MAX = 0.2
-
-READ = """
-WITH head AS (SELECT least(coalesce(max(position), 0), $4::bigint) AS position FROM {producer}.event)
-SELECT e.*, head.position AS head
-FROM head LEFT JOIN LATERAL (
-  SELECT position, issuer_id, stream, version, type, data, meta::text AS meta, id, at
-  FROM {producer}.event WHERE position > $1 AND position <= head.position AND type = ANY($2)
-  ORDER BY position LIMIT $3
-) AS e ON true
-ORDER BY e.position
-"""
-"""The head is read in the same snapshot: up to it nothing of these types is missing. The limit stands within
-the join: outside of it, all that waits would be read and sorted for every batch."""
 
 
 @dataclass(slots=True)
@@ -71,7 +57,9 @@ class LocalSource:
 
     lag_is_whole = True
 
-    def __init__(self, consumer: str, events: Sequence[type[Event]], own: Database, log: Database) -> None:
+    def __init__(
+        self, consumer: str, events: Sequence[type[PublishedEvent]], own: Database, log: Database
+    ) -> None:
         self._consumer = consumer
         self._own = own
         self._log = log
@@ -140,25 +128,15 @@ class LocalSource:
                         await self._renew(connection, reader)
 
     async def _read(self, reader: _Reader, records_max: int) -> list[Record]:
-        """Return the next records, passing over what is not for us, SCAN_POSITIONS_MAX at a time."""
-        while True:
-            upto = reader.ahead + SCAN_POSITIONS_MAX
-            async with self._reading(reader) as connection:
-                rows = await connection.fetch(
-                    READ.format(producer=reader.producer),  # a name from shared/contracts/topics.py
-                    reader.ahead,
-                    list(reader.topics),
-                    records_max,
-                    upto,
-                )
-            if rows[0]["position"] is not None:
-                reader.ahead = rows[-1]["position"]
-                return [codec.record_of_row(row) for row in rows]
-            if reader.ahead == reader.position:
-                reader.position = max(reader.position, rows[0]["head"])
-            reader.ahead = max(reader.ahead, rows[0]["head"])
-            if rows[0]["head"] < upto:
-                return []
+        """Return the next records, passing over what is not for us."""
+        async with self._reading(reader) as connection:
+            rows, reached = await read_stored(
+                connection, reader.ahead, list(reader.topics), records_max, f"{reader.producer}.event"
+            )
+        if not rows and reader.ahead == reader.position:
+            reader.position = reached
+        reader.ahead = reached
+        return [codec.record_of_row(row) for row in rows]
 
     @contextlib.asynccontextmanager
     async def _reading(self, reader: _Reader) -> AsyncIterator[Connection]:
@@ -226,7 +204,9 @@ class LocalBus:
     def __init__(self, log: Database) -> None:
         self._log = log
 
-    def source(self, consumer: str, events: Sequence[type[Event]], database: Database) -> LocalSource:
+    def source(
+        self, consumer: str, events: Sequence[type[PublishedEvent]], database: Database
+    ) -> LocalSource:
         """Return the Source of `consumer`, which keeps its cursors in `database`."""
         return LocalSource(consumer, events, database, self._log)
 

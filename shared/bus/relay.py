@@ -2,10 +2,10 @@
 
     read the log after the cursor → publish → wait until the bus has it → advance the cursor
 
-The log is the outbox: there is no other table, and no event is marked. The append lock of the log
-(eventstore/log.py) makes `position > cursor` safe. One relay a service holds the lease of the cursor; others
-stand by. While one batch is on its way the next one is read, and never sent: an event that overtook a failed
-batch would be out of order.
+The log is the outbox: there is no other table, and no event is marked; what its service keeps to itself is
+passed over. The append lock of the log (eventstore/log.py) makes `position > cursor` safe. One relay a
+service holds the lease of the cursor; others stand by. While one batch is on its way the next one is read,
+and never sent: an event that overtook a failed batch would be out of order.
 
 The cursor moves after the acknowledgement, so nothing is lost. Published twice is what was on its way when
 a relay was killed, cut off from its database, or paused: it, or its successor, sends that batch again. A
@@ -31,6 +31,7 @@ from shared.bus.agreement import Tails, agree, topics_of
 from shared.bus.health import Health
 from shared.bus.lease import KEEP_LEASE, MARK, RELEASE, TAKE_LEASE
 from shared.bus.seam import FencedError, Record
+from shared.contracts import registry
 from shared.contracts.event import Topic
 from shared.database import Database
 from shared.errors import Unavailable
@@ -52,6 +53,7 @@ RETRY_WAIT_S = 0.2
 RETRY_WAIT_S_MAX = 5.0
 LAG_EVENTS_MAX = 100_000
 
+PUBLISHED = registry.published_types()
 POSITION = "SELECT position FROM cursor WHERE name = $1"
 SET_BACK = """
 UPDATE cursor
@@ -60,7 +62,8 @@ WHERE name = $1 RETURNING position
 """
 LAG = """
 SELECT count(*) FROM (
-  SELECT FROM event WHERE position > coalesce((SELECT position FROM cursor WHERE name = $1), 0) LIMIT $2
+  SELECT FROM event
+  WHERE position > coalesce((SELECT position FROM cursor WHERE name = $1), 0) AND type = ANY($2) LIMIT $3
 ) AS waiting
 """
 
@@ -195,7 +198,9 @@ class Relay:
 
     async def _read(self, position: int) -> list[Record]:
         async with self._database.connection() as connection:
-            rows = await log.read_stored(connection, position, BATCH_EVENTS_MAX)
+            rows, reached = await log.read_stored(connection, position, PUBLISHED, BATCH_EVENTS_MAX)
+        if not rows and position == self._position:
+            self._position = reached  # written down with the next renewal of the lease
         return [codec.record_of_row(row) for row in rows]
 
     async def _acknowledged(self, acknowledgements: Sequence[asyncio.Future[Any]]) -> None:
@@ -239,15 +244,15 @@ class Relay:
         await self._producer.close()
 
     async def pending(self) -> int:
-        """Return how many events the bus does not have yet, and show it in the metrics."""
+        """Return how many events the bus is to have and does not, and show it in the metrics."""
         async with self._database.connection() as connection:
-            waiting: int = await connection.fetchval(LAG, CURSOR, LAG_EVENTS_MAX)
+            waiting: int = await connection.fetchval(LAG, CURSOR, PUBLISHED, LAG_EVENTS_MAX)
         telemetry.LAG_RECORDS.labels(self.name).set(waiting)
         return waiting
 
 
 async def set_back(database: Database, position: int) -> int:
-    """Have everything behind `position` published again; returns how many events that is.
+    """Have all that is published behind `position` sent again; returns how many events that is.
 
     Whoever relays is fenced, and nobody relays before its lease would have run out, so that nothing new goes
     out before the old. Consumers have the ids in their inboxes: a repetition has no second effect.
@@ -255,5 +260,5 @@ async def set_back(database: Database, position: int) -> int:
     async with database.connection() as connection:
         if await connection.fetchval(SET_BACK, CURSOR, position, LEASE_S) is None:
             return 0
-        waiting: int = await connection.fetchval(LAG, CURSOR, LAG_EVENTS_MAX)
+        waiting: int = await connection.fetchval(LAG, CURSOR, PUBLISHED, LAG_EVENTS_MAX)
     return waiting

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from shared.bus.health import Health
-from shared.contracts.event import Event
+from shared.contracts.event import PublishedEvent
 from shared.database import Database
 from shared.eventstore import Session
 
@@ -90,7 +90,7 @@ class Bus(Protocol):
 
     name: str
 
-    def source(self, consumer: str, events: Sequence[type[Event]], database: Database) -> Source:
+    def source(self, consumer: str, events: Sequence[type[PublishedEvent]], database: Database) -> Source:
         """Return the Source of the topics of `events` for `consumer`, whose own schema is `database`.
 
         A bus may hand out other types of the same topics too; the consumer ignores them.

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.event import Event, Instant, Topic, Uuid, Value
+from shared.contracts.event import Instant, PublishedEvent, Topic, Uuid, Value
 from shared.contracts.topics import ACHIEVEMENTS
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
@@ -108,7 +108,7 @@ class AchievementDefinition(Value):
     validity_days: int | None = Field(default=None, ge=1, le=36_500)
 
 
-class AchievementPublished(Event):
+class AchievementPublished(PublishedEvent):
     """A version that will never change. Assessments and credentials pin the version they used."""
 
     TYPE: ClassVar[str] = "achievement.published.v1"

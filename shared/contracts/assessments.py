@@ -11,12 +11,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.contracts.event import AssessmentId, Event, Instant, Topic, Uuid
+from shared.contracts.event import AssessmentId, Event, Instant, KeptEvent, PublishedEvent, Topic, Uuid
 from shared.contracts.topics import ASSESSMENTS
 
 
 class _Attempt(Event):
-    TOPIC: ClassVar[Topic] = ASSESSMENTS
     STREAM: ClassVar[str] = "assessment"
 
     assessment_id: AssessmentId
@@ -29,29 +28,31 @@ class _Attempt(Event):
         return self.assessment_id
 
 
-class AssessmentSubmitted(_Attempt):
+class AssessmentSubmitted(_Attempt, KeptEvent):
     """An attempt was handed in: the learner's `attempt`-th (from 1) at this achievement."""
 
     TYPE: ClassVar[str] = "assessment.submitted.v1"
+    KEPT_BY: ClassVar[str] = "assessor"
 
     attempt: int = Field(ge=1)
     content_hmac: str
     submitted_at: Instant
 
 
-class AssessmentPassed(_Attempt):
+class _Outcome(_Attempt, PublishedEvent):
+    TOPIC: ClassVar[Topic] = ASSESSMENTS
+
+    assessed_at: Instant
+    sealed: str
+
+
+class AssessmentPassed(_Outcome):
     """The attempt met the pass mark. This triggers issuance."""
 
     TYPE: ClassVar[str] = "assessment.passed.v1"
 
-    assessed_at: Instant
-    sealed: str
 
-
-class AssessmentFailed(_Attempt):
+class AssessmentFailed(_Outcome):
     """The attempt stayed below the pass mark."""
 
     TYPE: ClassVar[str] = "assessment.failed.v1"
-
-    assessed_at: Instant
-    sealed: str

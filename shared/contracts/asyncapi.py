@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from shared.contracts.event import Event, Topic
-from shared.contracts.registry import EVENTS
+from shared.contracts.event import PublishedEvent, Topic
+from shared.contracts.registry import PUBLISHED
 from shared.contracts.topics import TOPICS
 
-VERSION = "1.1.0"
-"""Of the contracts as a whole: a type that is added or superseded counts it up."""
+VERSION = "2.0.0"
+"""Of the contracts as a whole: a type that is added or superseded counts it up, one withdrawn by a whole."""
 BINDING = "0.5.0"
 HEADERS = "CloudEvent"
 
 _TEXT = {"type": "string", "minLength": 1}
 
 
-def document(lanes: Mapping[str, Sequence[type[Event]]]) -> dict[str, Any]:
+def document(lanes: Mapping[str, Sequence[type[PublishedEvent]]]) -> dict[str, Any]:
     """Return the document; `lanes` are the consumers (`{service}.{verb}`) with the events they hear."""
     return {
         "asyncapi": "3.0.0",
@@ -38,13 +38,13 @@ def document(lanes: Mapping[str, Sequence[type[Event]]]) -> dict[str, Any]:
         "channels": {topic.name: _channel(topic) for topic in TOPICS},
         "operations": _operations(lanes),
         "components": {
-            "messages": {event.TYPE: _message(event) for event in EVENTS},
-            "schemas": {HEADERS: _headers()} | {event.TYPE: payload_schema(event) for event in EVENTS},
+            "messages": {event.TYPE: _message(event) for event in PUBLISHED},
+            "schemas": {HEADERS: _headers()} | {event.TYPE: payload_schema(event) for event in PUBLISHED},
         },
     }
 
 
-def payload_schema(event: type[Event]) -> dict[str, Any]:
+def payload_schema(event: type[PublishedEvent]) -> dict[str, Any]:
     """Return the JSON Schema of an event with references that hold within the document."""
     return event.model_json_schema(ref_template=f"#/components/schemas/{event.TYPE}/$defs/{{model}}")
 
@@ -54,7 +54,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "address": topic.name,
         "description": topic.says[0].upper() + topic.says[1:],
         "messages": {
-            event.TYPE: {"$ref": f"#/components/messages/{event.TYPE}"} for event in _on(topic, EVENTS)
+            event.TYPE: {"$ref": f"#/components/messages/{event.TYPE}"} for event in _on(topic, PUBLISHED)
         },
         "bindings": {
             "kafka": {
@@ -67,7 +67,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _message(event: type[Event]) -> dict[str, Any]:
+def _message(event: type[PublishedEvent]) -> dict[str, Any]:
     return {
         "name": event.TYPE,
         "summary": (event.__doc__ or "").strip().splitlines()[0],
@@ -123,9 +123,9 @@ def _headers() -> dict[str, Any]:
     return {"type": "object", "properties": required | optional, "required": list(required)}
 
 
-def _operations(lanes: Mapping[str, Sequence[type[Event]]]) -> dict[str, Any]:
+def _operations(lanes: Mapping[str, Sequence[type[PublishedEvent]]]) -> dict[str, Any]:
     sending = {
-        f"{topic.producer}.relay.{topic.name}": _operation("send", topic, _on(topic, EVENTS))
+        f"{topic.producer}.relay.{topic.name}": _operation("send", topic, _on(topic, PUBLISHED))
         for topic in TOPICS
     }
     receiving = {
@@ -137,7 +137,7 @@ def _operations(lanes: Mapping[str, Sequence[type[Event]]]) -> dict[str, Any]:
     return sending | receiving
 
 
-def _operation(action: str, topic: Topic, events: Iterable[type[Event]]) -> dict[str, Any]:
+def _operation(action: str, topic: Topic, events: Iterable[type[PublishedEvent]]) -> dict[str, Any]:
     return {
         "action": action,
         "channel": {"$ref": f"#/channels/{topic.name}"},
@@ -145,5 +145,5 @@ def _operation(action: str, topic: Topic, events: Iterable[type[Event]]) -> dict
     }
 
 
-def _on(topic: Topic, events: Iterable[type[Event]]) -> list[type[Event]]:
+def _on(topic: Topic, events: Iterable[type[PublishedEvent]]) -> list[type[PublishedEvent]]:
     return [event for event in events if event.TOPIC is topic]

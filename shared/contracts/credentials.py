@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from shared.contracts.event import AssessmentId, Event, Instant, Topic, Uuid, Value
+from shared.contracts.event import AssessmentId, Instant, PublishedEvent, Topic, Uuid, Value
 from shared.contracts.topics import CREDENTIALS
 
 
@@ -67,7 +67,7 @@ class StatusEntry(Value):
     index: int = Field(ge=0)
 
 
-class _Credential(Event):
+class _Credential(PublishedEvent):
     TOPIC: ClassVar[Topic] = CREDENTIALS
     STREAM: ClassVar[str] = "credential"
 

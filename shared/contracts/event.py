@@ -31,10 +31,12 @@ class Value(BaseModel):
 
 
 class Event(Value):
-    """A fact. Subclasses set `TYPE`, `TOPIC` and `STREAM` (the kind of stream) and name their aggregate."""
+    """A fact in the log of one service, either published or kept.
+
+    Subclasses set `TYPE` and `STREAM` (the kind of stream) and name their aggregate.
+    """
 
     TYPE: ClassVar[str]
-    TOPIC: ClassVar[Topic]
     STREAM: ClassVar[str]
 
     @property
@@ -46,6 +48,18 @@ class Event(Value):
     def stream(self) -> str:
         """`{kind}-{aggregate id}`, unique within a tenant."""
         return f"{self.STREAM}-{self.aggregate_id}"
+
+
+class PublishedEvent(Event):
+    """A fact that other services may hear of: it travels on `TOPIC`, in order with its aggregate's others."""
+
+    TOPIC: ClassVar[Topic]
+
+
+class KeptEvent(Event):
+    """A fact that serves the service `KEPT_BY` alone: it stands in its log and is on no bus."""
+
+    KEPT_BY: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from shared.contracts.achievements import LongText, Text, Url
-from shared.contracts.event import Event, Instant, Slug, Topic, Value
+from shared.contracts.event import Instant, PublishedEvent, Slug, Topic, Value
 from shared.contracts.topics import ISSUERS
 
 KeyRetirement = Literal["superseded", "compromised"]
@@ -24,7 +24,7 @@ class IssuerProfile(Value):
     country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
 
 
-class IssuerPublished(Event):
+class IssuerPublished(PublishedEvent):
     """A tenant exists, or shows a new version of its profile. The slug is the tenant id and never changes."""
 
     TYPE: ClassVar[str] = "issuer.published.v1"
@@ -42,7 +42,7 @@ class IssuerPublished(Event):
         return self.slug
 
 
-class IssuerKeyPublished(Event):
+class IssuerKeyPublished(PublishedEvent):
     """A public key that signs for the tenant: `key_id` is the full DID URL of its verification method.
 
     `public_key_multibase` is a Multikey, or for RSA, which has none, its multicodec (rsa-pub) in multibase;
@@ -66,7 +66,7 @@ class IssuerKeyPublished(Event):
         return self.key_id.partition("#")[2]
 
 
-class IssuerKeyRetired(Event):
+class IssuerKeyRetired(PublishedEvent):
     """A key signs no more: what it signed before `ends_at` stays good, and nothing signed since is.
 
     A superseded key ends when it is retired and stays listed. A compromised one ended at the moment from
@@ -90,7 +90,7 @@ class IssuerKeyRetired(Event):
         return self.key_id.partition("#")[2]
 
 
-class ApiKeyCreated(Event):
+class ApiKeyCreated(PublishedEvent):
     """An API key may act for the tenant. Only its SHA-256 (hex) is known to anyone but its holder."""
 
     TYPE: ClassVar[str] = "api-key.created.v1"
@@ -109,7 +109,7 @@ class ApiKeyCreated(Event):
         return self.prefix
 
 
-class ApiKeyRevoked(Event):
+class ApiKeyRevoked(PublishedEvent):
     """An API key stopped acting for the tenant; every service refuses it within 5 s."""
 
     TYPE: ClassVar[str] = "api-key.revoked.v1"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.contracts.event import Event, Instant, Topic, Uuid
+from shared.contracts.event import Instant, PublishedEvent, Topic, Uuid
 from shared.contracts.topics import LEARNERS
 
 
-class LearnerErased(Event):
+class LearnerErased(PublishedEvent):
     """The learner's key is gone, and with it every sealed field of this learner, everywhere."""
 
     TYPE: ClassVar[str] = "learner.erased.v1"

@@ -9,12 +9,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from shared.contracts.event import Event, Instant, Topic, Uuid
-from shared.contracts.topics import NOTIFICATIONS
+from shared.contracts.event import Instant, KeptEvent, Uuid
 
 
-class _Notification(Event):
-    TOPIC: ClassVar[Topic] = NOTIFICATIONS
+class _Notification(KeptEvent):
+    KEPT_BY: ClassVar[str] = "notifier"
     STREAM: ClassVar[str] = "notification"
 
     notification_id: Uuid

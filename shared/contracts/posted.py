@@ -13,11 +13,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.contracts.credentials import PinnedContext, PlannedProof, RevocationReason, StatusEntry
-from shared.contracts.event import Event, Instant, Topic, Uuid
+from shared.contracts.event import Instant, PublishedEvent, Topic, Uuid
 from shared.contracts.topics import POSTED_CREDENTIALS
 
 
-class _PostedCredential(Event):
+class _PostedCredential(PublishedEvent):
     TOPIC: ClassVar[Topic] = POSTED_CREDENTIALS
     STREAM: ClassVar[str] = "posted-credential"
 

@@ -18,7 +18,7 @@ import pydantic_core
 from shared.contracts.achievements import AchievementPublished
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
-from shared.contracts.event import Event
+from shared.contracts.event import Event, PublishedEvent
 from shared.contracts.issuers import (
     ApiKeyCreated,
     ApiKeyRevoked,
@@ -60,6 +60,9 @@ EVENTS: tuple[type[Event], ...] = (
     NotificationSent,
     NotificationGaveUp,
 )
+PUBLISHED: tuple[type[PublishedEvent], ...] = tuple(
+    event for event in EVENTS if issubclass(event, PublishedEvent)
+)
 BY_TYPE: Mapping[str, type[Event]] = {event.TYPE: event for event in EVENTS}
 
 
@@ -85,6 +88,11 @@ def newest(event_type: str, upcasts: Mapping[str, Upcast] = UPCASTS) -> type[Eve
 def types_read_as(event: type[Event], upcasts: Mapping[str, Upcast] = UPCASTS) -> tuple[str, ...]:
     """Return every stored type that is read as `event`: its own first, then those that it superseded."""
     return (event.TYPE, *(each for each in upcasts if newest(each, upcasts) is event))
+
+
+def published_types() -> tuple[str, ...]:
+    """Return every stored type that is read as one that travels."""
+    return tuple(stored for event in PUBLISHED for stored in types_read_as(event))
 
 
 def encode(event: Event) -> bytes:

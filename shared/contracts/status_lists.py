@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.contracts.event import Event, Instant, Topic, Uuid
+from shared.contracts.event import Instant, PublishedEvent, Topic, Uuid
 from shared.contracts.topics import STATUS_LISTS
 
 
-class StatusListPublished(Event):
+class StatusListPublished(PublishedEvent):
     """Version `version` of a list: the whole signed BitstringStatusListCredential as JSON text.
 
     The first version is all zero and is published before any credential names the list.

@@ -9,13 +9,12 @@ from __future__ import annotations
 from shared.contracts.event import Topic
 
 ACHIEVEMENTS = Topic("achievements", "issuer", "what can be earned: immutable versions of achievements")
-ASSESSMENTS = Topic("assessments", "assessor", "what was submitted, and whether it met the bar")
+ASSESSMENTS = Topic("assessments", "assessor", "whether what was submitted met the bar")
 CREDENTIALS = Topic("credentials", "issuer", "a credential's life: issued, signed, revoked, forgotten")
 POSTED_CREDENTIALS = Topic("posted-credentials", "issuer", "the life of a credential that a caller wrote")
 STATUS_LISTS = Topic("status-lists", "issuer", "every signed version of every status list")
 ISSUERS = Topic("issuers", "issuer", "tenants, their public keys and the hashes of their API keys")
 LEARNERS = Topic("learners", "assessor", "learners who were forgotten")
-NOTIFICATIONS = Topic("notifications", "notifier", "what learners and partners were told")
 
 TOPICS: tuple[Topic, ...] = (
     ACHIEVEMENTS,
@@ -25,5 +24,4 @@ TOPICS: tuple[Topic, ...] = (
     STATUS_LISTS,
     ISSUERS,
     LEARNERS,
-    NOTIFICATIONS,
 )

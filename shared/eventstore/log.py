@@ -174,15 +174,37 @@ async def read_after(
     return [recorded_from_row(row) for row in rows]
 
 
+SCAN_POSITIONS_MAX = 100_000
 READ_STORED = """
-SELECT position, issuer_id, stream, version, type, data, meta::text AS meta, id, at
-FROM event WHERE position > $1 ORDER BY position LIMIT $2
+WITH head AS (SELECT least(coalesce(max(position), 0), $4::bigint) AS position FROM {table})
+SELECT e.*, head.position AS head
+FROM head LEFT JOIN LATERAL (
+  SELECT position, issuer_id, stream, version, type, data, meta::text AS meta, id, at
+  FROM {table} WHERE position > $1 AND position <= head.position AND type = ANY($2)
+  ORDER BY position LIMIT $3
+) AS e ON true
+ORDER BY e.position
 """
+"""The head is read in the same snapshot: up to it nothing of these types is missing. The limit stands within
+the join: outside of it, all that waits would be read and sorted for every batch."""
 
 
-async def read_stored(connection: Connection, position: int, events_max: int) -> list[asyncpg.Record]:
-    """Return up to `events_max` rows behind `position` as they are stored: for whoever passes them on."""
-    return await connection.fetch(READ_STORED, position, events_max)
+async def read_stored(
+    connection: Connection, position: int, types: Sequence[str], events_max: int, table: str = "event"
+) -> tuple[list[asyncpg.Record], int]:
+    """Return up to `events_max` rows of `types` behind `position` as they are stored, and how far they go.
+
+    That is the position of the last row; without any, the one up to which there is none. For whoever passes
+    events on. `table` is a name from the code: another service's log has its schema before it.
+    """
+    while True:
+        upto = position + SCAN_POSITIONS_MAX
+        rows = await connection.fetch(READ_STORED.format(table=table), position, types, events_max, upto)
+        if rows[0]["position"] is not None:
+            return rows, rows[-1]["position"]
+        position = max(position, rows[0]["head"])
+        if position < upto:
+            return [], position
 
 
 def recorded_from_row(row: asyncpg.Record) -> Recorded:

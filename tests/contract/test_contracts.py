@@ -16,9 +16,9 @@ import pytest
 
 import shared.contracts
 from shared.contracts import registry
-from shared.contracts.event import Event, Value
+from shared.contracts.event import Event, KeptEvent, PublishedEvent, Value
 from shared.contracts.learners import LearnerErased
-from shared.contracts.registry import EVENTS, UPCASTS, Upcast
+from shared.contracts.registry import EVENTS, PUBLISHED, UPCASTS, Upcast
 from shared.contracts.topics import TOPICS
 from shared.errors import Invalid
 from shared.provision import SERVICE_ROLES
@@ -150,15 +150,21 @@ def test_an_event_is_frozen_and_all_its_parts_are(event: type[Event]) -> None:
 
 
 @by_class
-def test_a_kind_of_stream_lives_on_one_topic_of_one_service(event: type[Event]) -> None:
-    assert event.TOPIC in TOPICS
-    assert event.TOPIC.producer in SERVICE_ROLES
-    assert {each.TOPIC for each in EVENTS if each.STREAM == event.STREAM} == {event.TOPIC}
+def test_a_kind_of_stream_is_written_by_one_service_and_is_on_one_topic_or_none(event: type[Event]) -> None:
+    assert issubclass(event, PublishedEvent) != issubclass(event, KeptEvent)
+    of_the_stream = [each for each in EVENTS if each.STREAM == event.STREAM]
+    topics = {each.TOPIC for each in of_the_stream if issubclass(each, PublishedEvent)}
+    keepers = {each.KEPT_BY for each in of_the_stream if issubclass(each, KeptEvent)}
+    writers = {topic.producer for topic in topics} | keepers
+    assert topics <= set(TOPICS)
+    assert len(topics) <= 1
+    assert len(writers) == 1
+    assert writers <= set(SERVICE_ROLES)
 
 
 def test_topics_have_names_of_their_own_and_something_to_carry() -> None:
     assert len({topic.name for topic in TOPICS}) == len(TOPICS)
-    assert {event.TOPIC for event in EVENTS} == set(TOPICS)
+    assert {event.TOPIC for event in PUBLISHED} == set(TOPICS)
 
 
 def test_streams_are_named_by_kind_and_aggregate() -> None:

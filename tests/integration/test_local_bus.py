@@ -19,7 +19,7 @@ from shared.contracts.learners import LearnerErased
 from shared.contracts.registry import UPCASTS, Upcast
 from shared.database import Database
 from shared.errors import Unavailable
-from shared.eventstore import Append, Meta
+from shared.eventstore import Append, Meta, log
 from tests.conftest import Roles
 from tests.integration.made_services import a_bus
 
@@ -89,7 +89,7 @@ async def test_a_busy_producer_does_not_keep_a_quiet_one_waiting(
 async def test_what_is_not_for_us_is_passed_over_in_windows_and_the_cursor_remembers(
     bus: LocalBus, assessor: Database, issuer: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "SCAN_POSITIONS_MAX", 7)
+    monkeypatch.setattr(log, "SCAN_POSITIONS_MAX", 7)
     monkeypatch.setattr(local, "LEASE_S", 0.0)  # every look renews the lease, and writes the cursor
     await erased(assessor, 50)
     passed = AssessmentPassed(

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import orjson
 
-from shared.bus import local
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
 from shared.eventstore import Append, Meta, log
@@ -39,13 +38,13 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_a_poll_reads_no_more_of_the_log_than_its_batch(assessor: Database) -> None:
     await written(assessor, GROWN)
     async with assessor.connection() as connection:
-        statement = local.READ.format(producer="assessor")
+        statement = log.READ_STORED.format(table="assessor.event")
         (answer,) = await connection.fetchrow(
             f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}",
             0,
             [LearnerErased.TYPE],
             BATCH,
-            local.SCAN_POSITIONS_MAX,
+            log.SCAN_POSITIONS_MAX,
         )
     plan = orjson.loads(answer)[0]["Plan"]
     assert plan["Actual Rows"] == BATCH

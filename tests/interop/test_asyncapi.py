@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.registry import EVENTS
+from shared.contracts.registry import PUBLISHED
 from shared.contracts.topics import TOPICS
 
 pytestmark = pytest.mark.node
@@ -41,7 +41,7 @@ def test_the_parser_finds_no_fault_in_the_document(parse: Any) -> None:
     said = parse(DOCUMENT)
     assert said["errors"] == said["warnings"] == []
     assert said["channels"] == [topic.name for topic in TOPICS]
-    assert said["messages"] == [event.TYPE for event in EVENTS]
+    assert said["messages"] == [event.TYPE for event in PUBLISHED]
 
 
 def test_the_parser_would_find_a_fault(parse: Any, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from shared.bus.kafka.meter import Meter
 from shared.bus.kafka.producer import KafkaProducer
 from shared.bus.kafka.source import KafkaSource
 from shared.bus.relay import Relay
-from shared.contracts.event import Event
+from shared.contracts.event import PublishedEvent
 from shared.contracts.topics import TOPICS
 from shared.database import Database
 
@@ -23,7 +23,9 @@ class KafkaBus:
         self._cluster = cluster
         self._meter = Meter(cluster)
 
-    def source(self, consumer: str, events: Sequence[type[Event]], database: Database) -> KafkaSource:
+    def source(
+        self, consumer: str, events: Sequence[type[PublishedEvent]], database: Database
+    ) -> KafkaSource:
         """Return a member of the group of `consumer`, which keeps its fences in `database`."""
         return KafkaSource(consumer, events, database, self._cluster, self._meter)
 

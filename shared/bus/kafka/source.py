@@ -35,7 +35,7 @@ from shared.bus.kafka.fence import Partition
 from shared.bus.kafka.meter import Meter
 from shared.bus.seam import BrokenError, FencedError, Record
 from shared.contracts import registry
-from shared.contracts.event import Event
+from shared.contracts.event import PublishedEvent
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import Session
@@ -83,7 +83,12 @@ class KafkaSource:
     lag_is_whole = False
 
     def __init__(
-        self, consumer: str, events: Sequence[type[Event]], own: Database, cluster: Cluster, meter: Meter
+        self,
+        consumer: str,
+        events: Sequence[type[PublishedEvent]],
+        own: Database,
+        cluster: Cluster,
+        meter: Meter,
     ) -> None:
         self._consumer = consumer
         self._own = own

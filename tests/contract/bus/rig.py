@@ -15,7 +15,7 @@ from shared.bus import dead_letters
 from shared.bus.consumer import Consumer, Prepare, Subscription
 from shared.bus.seam import Bus, Source
 from shared.clock import ordered_uuid
-from shared.contracts.assessments import AssessmentFailed, AssessmentPassed
+from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.contracts.event import Event
 from shared.database import Database
 from shared.eventstore import Append, Meta, Recorded, Session
@@ -114,6 +114,9 @@ class Rig:
                     achievement_version=1,
                     assessed_at=session.at,
                     sealed=str(self._told),
+                    attempt=1,  # this and the rest for `tell_kept`; whoever does not know it drops it
+                    content_hmac="-",
+                    submitted_at=session.at,
                 )
                 appends.append(Append(TENANT, event.stream, version, (event,), META))
             told = await session.append(appends)
@@ -123,6 +126,10 @@ class Rig:
     async def tell_failed(self, *assessments: str) -> list[Recorded]:
         """Append events of a type that the rehearsed consumer does not want."""
         return await self.tell(*assessments, kind=AssessmentFailed)
+
+    async def tell_kept(self, *assessments: str) -> list[Recorded]:
+        """Append events of a type that is on no bus."""
+        return await self.tell(*assessments, kind=AssessmentSubmitted)
 
     async def tell_bytes(self, assessment: str, data: bytes) -> None:
         """Append bytes that claim to be an `assessment.passed.v1`."""

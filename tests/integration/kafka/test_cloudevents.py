@@ -17,7 +17,7 @@ from cloudevents.core.formats.json import JSONFormat
 from shared.bus.kafka import Cluster, topics
 from shared.bus.kafka.producer import KafkaProducer
 from shared.bus.relay import Relay
-from shared.contracts.registry import EVENTS
+from shared.contracts.registry import PUBLISHED
 from shared.contracts.topics import TOPICS
 from shared.database import Database
 from shared.eventstore import Append, Meta
@@ -63,7 +63,7 @@ async def read(producer: Database, cluster: Cluster, stranger: Stranger) -> list
 
 
 async def test_every_record_is_a_cloudevent_to_the_sdk_of_its_makers(read: list[Read]) -> None:
-    assert {record.headers["ce_type"] for record in read} == {event.TYPE for event in EVENTS}
+    assert {record.headers["ce_type"] for record in read} == {event.TYPE for event in PUBLISHED}
     for record in read:
         headers = {name: value.encode() for name, value in record.headers.items()}
         event = from_binary(KafkaMessage(headers, record.key, record.value), JSONFormat())

@@ -271,6 +271,30 @@ async def test_a_producer_that_is_broken_for_good_ends_the_relay(
     assert await cursor(producer) == 0
 
 
+async def test_what_a_service_keeps_to_itself_is_passed_over_and_the_cursor_remembers(
+    log: Rig, producer: Database, cluster: Cluster, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "LEASE_S", SHORT_LEASE_S)
+    relay = Relay("a", producer, KafkaProducer(cluster, "a"))
+    await log.tell_kept("a", "b")
+    await log.tell("a", "c")
+    kept = await log.tell_kept("c", "d")
+    async with working(relay):
+
+        async def passed_over() -> bool:
+            return await cursor(producer) == kept[-1].position
+
+        await until(passed_over)
+        assert await relay.pending() == 0
+        await log.tell("d")
+        await published(relay)
+    assert await on_the_topic(stranger) == {
+        "acme/assessment-a": [2],
+        "acme/assessment-c": [1],
+        "acme/assessment-d": [2],
+    }
+
+
 async def test_without_its_topic_a_relay_waits_and_says_so(
     log: Rig, producer: Database, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
