@@ -20,7 +20,7 @@ from services.starting import built_services
 from services.world import world_environment
 from shared.app import public_app, service_app
 from shared.contracts import asyncapi
-from shared.contracts.event import Event, KeptEvent
+from shared.contracts.event import Event, KeptEvent, PublishedEvent
 from shared.contracts.registry import EVENTS, PUBLISHED
 from shared.contracts.topics import TOPICS
 from shared.provision import provisioning_script
@@ -121,9 +121,7 @@ def generated(services: Sequence[Service]) -> dict[Path, str]:
         Path("docs/EVENTS.md"): events_page(services),
         Path("docs/SETTINGS.md"): settings_page(),
         Path("deploy/postgres.sql"): provisioning_script(),
-        Path("docs/asyncapi.json"): _json(
-            asyncapi.document({lane.name: lane.events for each in services for lane in each.subscriptions})
-        ),
+        Path("docs/asyncapi.json"): _json(asyncapi.document(_lanes_on_topics(services))),
         Path("docs/openapi/public.json"): _json(public_app(services).openapi()),
     }
     for event in EVENTS:
@@ -132,6 +130,11 @@ def generated(services: Sequence[Service]) -> dict[Path, str]:
     for service in services:
         files[Path(f"docs/openapi/{service.name}.json")] = _json(service_app(service).openapi())
     return files
+
+
+def _lanes_on_topics(services: Sequence[Service]) -> dict[str, tuple[type[PublishedEvent], ...]]:
+    lanes = [lane for service in services for lane in service.subscriptions]
+    return {lane.name: lane.events for lane in lanes if not lane.own_log}
 
 
 def _json(value: object) -> str:

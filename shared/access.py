@@ -211,4 +211,7 @@ async def keep_api_keys(batch: Sequence[Recorded], session: Session, _: Any) -> 
 
 def api_key_subscription(service: str) -> Subscription:
     """Return the lane that every service has to know the API keys."""
-    return Subscription(f"{service}.keep_api_keys", (ApiKeyCreated, ApiKeyRevoked), keep_api_keys)
+    own = service == ApiKeyCreated.TOPIC.producer
+    return Subscription(
+        f"{service}.keep_api_keys", (ApiKeyCreated, ApiKeyRevoked), keep_api_keys, own_log=own
+    )

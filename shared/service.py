@@ -21,7 +21,8 @@ from fastapi import APIRouter
 
 from shared import telemetry
 from shared.bus.consumer import PROGRESS_WAIT_S, Consumer, Subscription, TooManyBuriedError
-from shared.bus.seam import BrokenError, Bus, Relay
+from shared.bus.local import LocalSource
+from shared.bus.seam import BrokenError, Bus, Relay, Source
 from shared.database import SHARED_MIGRATIONS, Database, migrate, read_migrations
 from shared.errors import Conflict, Unavailable
 from shared.failures import failure_of
@@ -75,13 +76,9 @@ class Running:
     def __init__(self, services: Sequence[Service], bus: Bus) -> None:
         self.services = tuple(services)
         self.consumers = [
-            Consumer(
-                subscription,
-                bus.source(subscription.name, subscription.events, service.database),
-                service.database,
-            )
+            Consumer(lane, _source(lane, service.database, bus), service.database)
             for service in services
-            for subscription in service.subscriptions
+            for lane in service.subscriptions
         ]
         self.relays = [
             relay for service in services if (relay := bus.relay(service.name, service.database)) is not None
@@ -243,6 +240,12 @@ class Running:
         else:
             self.farewell(f"{task}: {problem}")
         os._exit(code)
+
+
+def _source(lane: Subscription, own: Database, bus: Bus) -> Source:
+    if lane.own_log:
+        return LocalSource(lane.name, lane.events, own, own)
+    return bus.source(lane.name, lane.events, own)
 
 
 async def _prune(service: Service) -> None:

@@ -212,7 +212,12 @@ async def _signer(ground: _Ground, signing_keys: SigningKeys | None) -> _Half:
                 signing_posted.prepare,
                 settings.sign_batch_records_max,
             ),
-            Subscription(status_lists.PUBLISH_LANE, status_lists.REVOCATIONS, PublishStatus(lists).handle),
+            Subscription(
+                status_lists.PUBLISH_LANE,
+                status_lists.REVOCATIONS,
+                PublishStatus(lists).handle,
+                own_log=True,
+            ),
         ),
         loops=(
             Loop("issuer.open_lists", opening.run, opening.pending),

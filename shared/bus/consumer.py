@@ -83,7 +83,8 @@ class Subscription:
     `handle` (None without it). What may take longer than PROGRESS_WAIT_S has to say that it gets on
     (shared/progress.py). `handle` gets the records that were not taken before, in order. `name` is
     `{service}.{verb}` and is stored: renaming it means reading everything again. `lag` is for a service that
-    has to know whether this lane is behind.
+    has to know whether this lane is behind. With `own_log` the events are the service's own, and it reads
+    them in its log whatever the bus: one member at a time (ADR 0028).
     """
 
     name: str
@@ -92,6 +93,7 @@ class Subscription:
     prepare: Prepare | None = None
     batch_records_max: int = BATCH_RECORDS_MAX
     lag: LaneLag | None = None
+    own_log: bool = False
 
 
 class TooManyBuriedError(Exception):

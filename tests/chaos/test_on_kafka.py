@@ -35,7 +35,6 @@ POINTS = (
     "after verifier.keep_lists",
     "advance assessor.relay",
     "advance issuer.relay",
-    "advance notifier.relay",
     "before issuer.issue",
     "before notifier.announce",
     "publish assessor.relay",

@@ -16,7 +16,9 @@ import shared.service
 from shared.bus.consumer import Subscription
 from shared.bus.health import Health
 from shared.bus.local import LocalBus
+from shared.bus.seam import Source
 from shared.contracts.assessments import AssessmentPassed
+from shared.contracts.event import PublishedEvent
 from shared.contracts.learners import LearnerErased
 from shared.database import Database
 from shared.eventstore import Append, Recorded, Session
@@ -100,6 +102,34 @@ class RelayThatPublishesWhenAsked:
     async def pending(self) -> int:
         self.asked += 1
         return int(self.asked == 1)
+
+
+class NoBus:
+    """A bus that nobody may ask for anything."""
+
+    name = "none"
+
+    def source(self, consumer: str, events: Sequence[type[PublishedEvent]], database: Database) -> Source:
+        raise AssertionError(f"{consumer} asked the bus")
+
+    def relay(self, producer: str, database: Database) -> None:
+        """Return None."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+async def test_a_lane_of_its_own_log_needs_no_bus(assessor: Database, tmp_path: Path) -> None:
+    taken: list[Recorded] = []
+
+    async def take(batch: Sequence[Recorded], session: Session, _: Any) -> None:
+        taken.extend(batch)
+
+    lane = Subscription("assessor.take", (LearnerErased,), take, own_log=True)
+    async with running([a_service(assessor, tmp_path, lane)], NoBus()) as house:
+        await begin(assessor)
+        await house.settled(WAIT_S)
+    assert [type(each.event) for each in taken] == [LearnerErased]
 
 
 async def test_settled_is_not_fooled_by_a_relay_that_publishes_just_before_it_is_asked(
