@@ -169,7 +169,8 @@ class Issue:
         """Which of `wanted` are issued. Holdings are locked first: two passes of one learner take turns."""
         held = await store.lock_holdings(session.connection, (each.holding for each in wanted))
         definitions = await store.definitions(session.connection, (each.version for each in wanted))
-        streams = {each.stream for each in wanted}
+        # Whoever never held anything of an achievement was never issued a credential of it: nothing to load.
+        streams = {each.stream for each in wanted if held[each.holding] is not None}
         streams |= {_stream(key[0], holder) for key, holder in held.items() if holder is not None}
         histories = await session.load(streams)
         known = {
