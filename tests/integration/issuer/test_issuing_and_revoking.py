@@ -7,12 +7,13 @@ import hashlib
 import orjson
 
 from shared.access import Scope
+from shared.contracts.achievements import SecondPass
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.contracts.status_lists import StatusListPublished
 from shared.proofs import bitstring, dataintegrity, ed25519, multikey
 from shared.proofs.suites import SUITES
 from tests.integration.issuer.conftest import SETTLE_WAIT_S, Desk, client
-from tests.unit.issuer.samples import EMAIL, NAME
+from tests.unit.issuer.samples import DEFINITION, EMAIL, NAME
 
 
 def verified(document: dict, did_document: dict) -> bool:
@@ -91,6 +92,26 @@ async def test_the_intent_stands_before_the_signature_and_every_fact_names_its_c
     assert issued.meta.actor == "consumer:issuer.issue"
     assert signed.meta.actor == "consumer:issuer.sign"
     assert issued.meta.correlation == signed.meta.correlation == "c-1"
+
+
+async def test_assessments_that_come_again_when_the_inbox_has_forgotten_them_are_not_issued_again(
+    desk: Desk,
+) -> None:
+    await desk.tenant()
+    definition = DEFINITION.model_copy(update={"on_second_pass": SecondPass.ISSUE_AGAIN})
+    achievement_id = await desk.achievement(definition=definition)
+    await desk.passes(await desk.learner(), achievement_id, "spring-1", "spring-2")
+    async with desk.house() as house:
+        await house.settled(SETTLE_WAIT_S)
+    async with desk.database() as database, database.connection() as connection:
+        await connection.execute("DELETE FROM inbox")
+        await connection.execute("UPDATE cursor SET position = 0 WHERE name = 'issuer.issue<assessor'")
+    async with desk.house() as house:
+        await house.settled(SETTLE_WAIT_S)
+    assert len(await desk.log(CredentialIssued)) == 2
+    async with desk.database() as database, database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 2, "they came again"
+        assert await connection.fetchval("SELECT count(*) FROM dead_letter") == 0
 
 
 async def test_a_second_revocation_has_the_same_answer_and_no_second_event(desk: Desk) -> None:
