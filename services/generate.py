@@ -19,6 +19,7 @@ from services.configuration import settings_class, settings_from, variable_names
 from services.starting import built_services
 from services.world import world_environment
 from shared.app import public_app, service_app
+from shared.bus.consumer import Subscription
 from shared.contracts import asyncapi
 from shared.contracts.event import Event, KeptEvent, PublishedEvent
 from shared.contracts.registry import EVENTS, PUBLISHED
@@ -47,12 +48,16 @@ def events_page(services: Sequence[Service]) -> str:
         lines += [f"## {topic.name}\n", f"{says}. Written by **{topic.producer}**.\n"]
         for event in (each for each in PUBLISHED if each.TOPIC is topic):
             lanes = [lane for service in services for lane in service.subscriptions if event in lane.events]
-            readers = ", ".join(f"`{lane.name}`" for lane in lanes) or "nobody"
+            readers = ", ".join(map(_reader, lanes)) or "nobody"
             lines += _event_section(event, f"Read by {readers}.")
     lines += ["## On no topic\n", "They serve the service that keeps them, and stand in its log alone.\n"]
     for kept in (each for each in EVENTS if issubclass(each, KeptEvent)):
         lines += _event_section(kept, f"Kept by **{kept.KEPT_BY}**.")
     return "\n".join(lines) + "\n"
+
+
+def _reader(lane: Subscription) -> str:
+    return f"`{lane.name}` (in the log)" if lane.own_log else f"`{lane.name}`"
 
 
 def _event_section(event: type[Event], whose: str) -> list[str]:

@@ -210,8 +210,5 @@ async def keep_api_keys(batch: Sequence[Recorded], session: Session, _: Any) -> 
 
 
 def api_key_subscription(service: str) -> Subscription:
-    """Return the lane that every service has to know the API keys."""
-    own = service == ApiKeyCreated.TOPIC.producer
-    return Subscription(
-        f"{service}.keep_api_keys", (ApiKeyCreated, ApiKeyRevoked), keep_api_keys, own_log=own
-    )
+    """Return the lane by which a service knows the API keys; the issuer notes them when it makes them."""
+    return Subscription(f"{service}.keep_api_keys", (ApiKeyCreated, ApiKeyRevoked), keep_api_keys)

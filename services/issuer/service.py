@@ -39,7 +39,7 @@ from services.issuer.handlers.signing_keys import SigningKeys, migrated_keys, op
 from services.issuer.handlers.status_lists import ListTerms, PublishStatus, StatusLists
 from services.issuer.handlers.tenant_secrets import TenantSecrets
 from services.issuer.settings import IssuerSettings
-from shared.access import Access, api_key_subscription
+from shared.access import Access
 from shared.bus.consumer import Subscription
 from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.credentials import CredentialIssued
@@ -169,10 +169,7 @@ def _desk(ground: _Ground) -> _Half:
     secrets = TenantSecrets(ground.master_key)
     issuing = Issue(ground.database, ground.learner_keys, secrets, ground.forms)
     return _Half(
-        subscriptions=(
-            Subscription(issue.LANE, (AssessmentPassed,), issuing.handle, issuing.prepare),
-            api_key_subscription(NAME),
-        )
+        subscriptions=(Subscription(issue.LANE, (AssessmentPassed,), issuing.handle, issuing.prepare),)
     )
 
 

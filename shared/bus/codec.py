@@ -107,7 +107,7 @@ def record_of_row(row: asyncpg.Record) -> Record:
 def _topic_of(stored_type: str) -> Topic:
     known = registry.newest(stored_type)
     if known is None or not issubclass(known, PublishedEvent):
-        raise Invalid("event-unreadable", f"No event type that travels is called {stored_type!r}.")
+        raise Invalid("event-unreadable", f"No event type that is published is called {stored_type!r}.")
     return known.TOPIC
 
 

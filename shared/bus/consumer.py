@@ -95,6 +95,11 @@ class Subscription:
     lag: LaneLag | None = None
     own_log: bool = False
 
+    def __post_init__(self) -> None:
+        service = self.name.partition(".")[0]
+        if self.own_log and any(event.TOPIC.producer != service for event in self.events):
+            raise ValueError(f"{self.name}: not all of its events are in the log of {service}.")
+
 
 class TooManyBuriedError(Exception):
     """So many records fail that the fault is ours: the consumer stops rather than bury the whole log."""

@@ -1,6 +1,7 @@
 """The local bus: reads the producers' event tables in the one PostgreSQL. Durable, no broker, one process.
 
-It reads through a role that may select from `event` alone. A consumer's cursor, one for each producer it
+It reads through a role that may select from `event` alone. Whatever the bus, a lane of a service's own events
+reads its own log so, through its own role (ADR 0028). A consumer's cursor, one for each producer it
 listens to, stands in the consumer's own schema and moves in the consumer's own transaction. A cursor is
 leased: a second member stands by until the lease ends, and a member that comes back after a pause finds a
 higher epoch and is fenced. The lease is renewed while a batch is in hand, so that slow work is not taken for
@@ -28,7 +29,7 @@ from shared.contracts.event import PublishedEvent, Topic
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.eventstore import Session
-from shared.eventstore.log import Connection, read_stored
+from shared.eventstore.log import SCAN_POSITIONS_MAX, Connection, read_stored
 
 LEASE_S = 3.0
 RENEWALS_A_LEASE = 3
@@ -128,15 +129,16 @@ class LocalSource:
                         await self._renew(connection, reader)
 
     async def _read(self, reader: _Reader, records_max: int) -> list[Record]:
-        """Return the next records, passing over what is not for us."""
-        async with self._reading(reader) as connection:
-            rows, reached = await read_stored(
-                connection, reader.ahead, list(reader.topics), records_max, f"{reader.producer}.event"
-            )
-        if not rows and reader.ahead == reader.position:
-            reader.position = reached
-        reader.ahead = reached
-        return [codec.record_of_row(row) for row in rows]
+        """Return the next records, passing over what is not for us, SCAN_POSITIONS_MAX at a time."""
+        table, types = f"{reader.producer}.event", list(reader.topics)
+        while True:
+            async with self._reading(reader) as connection:
+                rows, reached = await read_stored(connection, reader.ahead, records_max, types, table=table)
+            if not rows and reader.ahead == reader.position:
+                reader.position = reached
+            passed, reader.ahead = reached - reader.ahead, reached
+            if rows or passed < SCAN_POSITIONS_MAX:
+                return [codec.record_of_row(row) for row in rows]
 
     @contextlib.asynccontextmanager
     async def _reading(self, reader: _Reader) -> AsyncIterator[Connection]:

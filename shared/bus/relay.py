@@ -11,7 +11,7 @@ The cursor moves after the acknowledgement, so nothing is lost. Published twice 
 a relay was killed, cut off from its database, or paused: it, or its successor, sends that batch again. A
 relay that was paused for longer than its lease sends no further batch: it looks at the clock before each
 one, and its epoch is refused when it advances. What its client had already taken in hand may still go out
-late, as a repetition: the first copies of all events stand on the bus in the order of the log, and the
+late, as a repetition: the first copies of all it publishes stand on the bus in the order of the log, and the
 inbox of a consumer takes each event id once.
 """
 
@@ -53,7 +53,8 @@ RETRY_WAIT_S = 0.2
 RETRY_WAIT_S_MAX = 5.0
 LAG_EVENTS_MAX = 100_000
 
-PUBLISHED = registry.published_types()
+KEPT = registry.kept_types()
+"""Everything else is published, or refused as unknown: what a newer program appended is not passed over."""
 POSITION = "SELECT position FROM cursor WHERE name = $1"
 SET_BACK = """
 UPDATE cursor
@@ -63,7 +64,7 @@ WHERE name = $1 RETURNING position
 LAG = """
 SELECT count(*) FROM (
   SELECT FROM event
-  WHERE position > coalesce((SELECT position FROM cursor WHERE name = $1), 0) AND type = ANY($2) LIMIT $3
+  WHERE position > coalesce((SELECT position FROM cursor WHERE name = $1), 0) AND type <> ALL($2) LIMIT $3
 ) AS waiting
 """
 
@@ -198,7 +199,7 @@ class Relay:
 
     async def _read(self, position: int) -> list[Record]:
         async with self._database.connection() as connection:
-            rows, reached = await log.read_stored(connection, position, PUBLISHED, BATCH_EVENTS_MAX)
+            rows, reached = await log.read_stored(connection, position, BATCH_EVENTS_MAX, KEPT, wanted=False)
         if not rows and position == self._position:
             self._position = reached  # written down with the next renewal of the lease
         return [codec.record_of_row(row) for row in rows]
@@ -246,7 +247,7 @@ class Relay:
     async def pending(self) -> int:
         """Return how many events the bus is to have and does not, and show it in the metrics."""
         async with self._database.connection() as connection:
-            waiting: int = await connection.fetchval(LAG, CURSOR, PUBLISHED, LAG_EVENTS_MAX)
+            waiting: int = await connection.fetchval(LAG, CURSOR, KEPT, LAG_EVENTS_MAX)
         telemetry.LAG_RECORDS.labels(self.name).set(waiting)
         return waiting
 
@@ -260,5 +261,5 @@ async def set_back(database: Database, position: int) -> int:
     async with database.connection() as connection:
         if await connection.fetchval(SET_BACK, CURSOR, position, LEASE_S) is None:
             return 0
-        waiting: int = await connection.fetchval(LAG, CURSOR, PUBLISHED, LAG_EVENTS_MAX)
+        waiting: int = await connection.fetchval(LAG, CURSOR, KEPT, LAG_EVENTS_MAX)
     return waiting

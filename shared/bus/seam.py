@@ -82,7 +82,7 @@ class Relay(Protocol):
         """Refuse to go on where the bus holds another history than the log: Conflict. Raises Unavailable."""
 
     async def pending(self) -> int:
-        """Return how many events the bus does not have yet."""
+        """Return how many events the bus is to have and does not."""
 
 
 class Bus(Protocol):

@@ -1,4 +1,4 @@
-"""What every event is: an immutable fact with an explicit type, on one topic, in one kind of stream.
+"""What every event is: an immutable fact with an explicit type, in one kind of stream, on one topic or none.
 
 The type string is written on the class and never derived from its name or module, so that code can be
 moved and renamed while events stored years ago stay readable. Within a version only optional fields may be

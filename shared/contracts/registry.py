@@ -18,7 +18,7 @@ import pydantic_core
 from shared.contracts.achievements import AchievementPublished
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
-from shared.contracts.event import Event, PublishedEvent
+from shared.contracts.event import Event, KeptEvent, PublishedEvent
 from shared.contracts.issuers import (
     ApiKeyCreated,
     ApiKeyRevoked,
@@ -90,9 +90,11 @@ def types_read_as(event: type[Event], upcasts: Mapping[str, Upcast] = UPCASTS) -
     return (event.TYPE, *(each for each in upcasts if newest(each, upcasts) is event))
 
 
-def published_types() -> tuple[str, ...]:
-    """Return every stored type that is read as one that travels."""
-    return tuple(stored for event in PUBLISHED for stored in types_read_as(event))
+def kept_types() -> tuple[str, ...]:
+    """Return every stored type that is read as one that its service keeps to itself."""
+    return tuple(
+        stored for event in EVENTS if issubclass(event, KeptEvent) for stored in types_read_as(event)
+    )
 
 
 def encode(event: Event) -> bytes:

@@ -180,7 +180,7 @@ WITH head AS (SELECT least(coalesce(max(position), 0), $4::bigint) AS position F
 SELECT e.*, head.position AS head
 FROM head LEFT JOIN LATERAL (
   SELECT position, issuer_id, stream, version, type, data, meta::text AS meta, id, at
-  FROM {table} WHERE position > $1 AND position <= head.position AND type = ANY($2)
+  FROM {table} WHERE position > $1 AND position <= head.position AND (type = ANY($2)) = $5
   ORDER BY position LIMIT $3
 ) AS e ON true
 ORDER BY e.position
@@ -190,21 +190,25 @@ the join: outside of it, all that waits would be read and sorted for every batch
 
 
 async def read_stored(
-    connection: Connection, position: int, types: Sequence[str], events_max: int, table: str = "event"
+    connection: Connection,
+    position: int,
+    events_max: int,
+    types: Sequence[str],
+    *,
+    wanted: bool = True,
+    table: str = "event",
 ) -> tuple[list[asyncpg.Record], int]:
-    """Return up to `events_max` rows of `types` behind `position` as they are stored, and how far they go.
+    """Return up to `events_max` rows behind `position` as they are stored, and how far was looked for them.
 
-    That is the position of the last row; without any, the one up to which there is none. For whoever passes
-    events on. `table` is a name from the code: another service's log has its schema before it.
+    They are of `types`, or of all others where these are not `wanted`. Without a row, up to there is none;
+    where that is SCAN_POSITIONS_MAX further, there may be some behind it. For whoever passes events on.
+    `table` is a name from the code: another service's log has its schema before it.
     """
-    while True:
-        upto = position + SCAN_POSITIONS_MAX
-        rows = await connection.fetch(READ_STORED.format(table=table), position, types, events_max, upto)
-        if rows[0]["position"] is not None:
-            return rows, rows[-1]["position"]
-        position = max(position, rows[0]["head"])
-        if position < upto:
-            return [], position
+    upto = position + SCAN_POSITIONS_MAX
+    rows = await connection.fetch(READ_STORED.format(table=table), position, types, events_max, upto, wanted)
+    if rows[0]["position"] is not None:
+        return rows, rows[-1]["position"]
+    return [], max(position, rows[0]["head"])
 
 
 def recorded_from_row(row: asyncpg.Record) -> Recorded:

@@ -45,7 +45,6 @@ STAGES = {
 SETUP_LANES = (
     "assessor.keep_achievements",
     "assessor.keep_api_keys",
-    "issuer.keep_api_keys",
     "notifier.keep_api_keys",
 )
 

@@ -52,6 +52,7 @@ LOGGED = """
 SELECT issuer_id || '/' || stream AS key, array_agg(version ORDER BY version) AS versions
 FROM {}.event WHERE type = ANY($1) GROUP BY 1
 """
+LISTS_PUBLISHED = "SELECT count(*) FROM issuer.event WHERE type = 'status-list.published.v1'"
 BURIED = "SELECT count(*) FROM {}.dead_letter WHERE resolved_at IS NULL"
 
 
@@ -142,10 +143,17 @@ class Site:
         await self._check_order(published)
 
     async def _letters(self) -> int:
+        return sum([await self._count(BURIED.format(name)) for name in self.world.settings])
+
+    async def lists_published(self) -> int:
+        """How many versions of status lists the issuer's log holds."""
+        return await self._count(LISTS_PUBLISHED)
+
+    async def _count(self, sql: str) -> int:
         assert self.world.cluster is not None
         admin = await asyncpg.connect(self.world.cluster.dsn("microcred"))
         try:
-            return sum([await admin.fetchval(BURIED.format(name)) for name in self.world.settings])
+            return int(await admin.fetchval(sql))
         finally:
             await admin.close()
 

@@ -97,6 +97,20 @@ async def test_the_broker_killed_under_load_and_started_again(site: Site) -> Non
     await site.judge()
 
 
+async def test_a_revocation_is_in_the_next_list_also_while_the_broker_is_away(site: Site) -> None:
+    away = site.made("away")
+    await site.submit(away)
+    await site.judge()
+    before = await site.lists_published()
+    await asyncio.to_thread(site.broker.kill)
+    await site.revoke(away)
+    async with asyncio.timeout(SETTLE_WAIT_S):
+        while await site.lists_published() == before:  # noqa: ASYNC110 - another process works
+            await asyncio.sleep(DOWN_S / 10)
+    await asyncio.to_thread(site.broker.restart)
+    await site.judge()
+
+
 async def test_postgresql_killed_under_load_and_started_again(site: Site) -> None:
     assert site.world.cluster is not None
     todo = site.made("database", 60)

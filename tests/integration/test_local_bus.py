@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -86,11 +87,41 @@ async def test_a_busy_producer_does_not_keep_a_quiet_one_waiting(
     await source.close()
 
 
-async def test_what_is_not_for_us_is_passed_over_in_windows_and_the_cursor_remembers(
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven positions a look; and every look renews the lease, and writes the cursor."""
+    monkeypatch.setattr(log, "SCAN_POSITIONS_MAX", 7)
+    monkeypatch.setattr(local, "SCAN_POSITIONS_MAX", 7)
+    monkeypatch.setattr(local, "LEASE_S", 0.0)
+
+
+@pytest.mark.usefixtures("small_windows")
+async def test_windows_that_were_passed_over_are_not_looked_through_again_after_a_failure(
     bus: LocalBus, assessor: Database, issuer: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "SCAN_POSITIONS_MAX", 7)
-    monkeypatch.setattr(local, "LEASE_S", 0.0)  # every look renews the lease, and writes the cursor
+    await erased(assessor, 50)
+    looks = 0
+
+    async def two_looks(*words: Any, **named: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            raise Unavailable("The database is away.")
+        return await log.read_stored(*words, **named)
+
+    monkeypatch.setattr(local, "read_stored", two_looks)
+    source = bus.source("issuer.x", (AssessmentPassed,), issuer)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await source.poll(1, NOW_S)
+    assert await cursor(issuer) == {"issuer.x<assessor": 14}
+    await source.close()
+
+
+@pytest.mark.usefixtures("small_windows")
+async def test_what_is_not_for_us_is_passed_over_in_windows_and_the_cursor_remembers(
+    bus: LocalBus, assessor: Database, issuer: Database
+) -> None:
     await erased(assessor, 50)
     passed = AssessmentPassed(
         assessment_id="a",

@@ -45,6 +45,7 @@ async def test_a_poll_reads_no_more_of_the_log_than_its_batch(assessor: Database
             [LearnerErased.TYPE],
             BATCH,
             log.SCAN_POSITIONS_MAX,
+            True,
         )
     plan = orjson.loads(answer)[0]["Plan"]
     assert plan["Actual Rows"] == BATCH

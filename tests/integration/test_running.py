@@ -132,6 +132,11 @@ async def test_a_lane_of_its_own_log_needs_no_bus(assessor: Database, tmp_path: 
     assert [type(each.event) for each in taken] == [LearnerErased]
 
 
+def test_a_lane_of_its_own_log_hears_nobody_else() -> None:
+    with pytest.raises(ValueError, match="not all of its events are in the log of issuer"):
+        Subscription("issuer.take", (LearnerErased,), None, own_log=True)  # type: ignore[arg-type]
+
+
 async def test_settled_is_not_fooled_by_a_relay_that_publishes_just_before_it_is_asked(
     roles: Roles, assessor: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
