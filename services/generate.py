@@ -21,8 +21,8 @@ from services.world import world_environment
 from shared.app import public_app, service_app
 from shared.bus.consumer import Subscription
 from shared.contracts import asyncapi
-from shared.contracts.event import Event, KeptEvent, PublishedEvent
-from shared.contracts.registry import EVENTS, PUBLISHED
+from shared.contracts.event import Event, PublishedEvent
+from shared.contracts.registry import EVENTS, KEPT, PUBLISHED
 from shared.contracts.topics import TOPICS
 from shared.provision import provisioning_script
 from shared.service import Service
@@ -51,7 +51,7 @@ def events_page(services: Sequence[Service]) -> str:
             readers = ", ".join(map(_reader, lanes)) or "nobody"
             lines += _event_section(event, f"Read by {readers}.")
     lines += ["## On no topic\n", "They serve the service that keeps them, and stand in its log alone.\n"]
-    for kept in (each for each in EVENTS if issubclass(each, KeptEvent)):
+    for kept in KEPT:
         lines += _event_section(kept, f"Kept by **{kept.KEPT_BY}**.")
     return "\n".join(lines) + "\n"
 

@@ -46,12 +46,7 @@ async def agree(connection: Connection, producer: str, tails: Tails, position: i
             " every topic is filled from the databases (docs/how-to/lost-broker.md).",
         )
     for topic in topics_of(producer):
-        types = [
-            stored
-            for event in registry.PUBLISHED
-            if topic == event.TOPIC
-            for stored in registry.types_read_as(event)
-        ]
+        types = registry.stored_types(event for event in registry.PUBLISHED if topic == event.TOPIC)
         if not tails[topic.name] and await connection.fetchval(PUBLISHED, types, position):
             raise Unavailable(
                 f"The topic {topic.name} is empty, and events were published to it: the broker lost them."

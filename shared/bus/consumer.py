@@ -113,7 +113,7 @@ class Consumer:
         self.health = Health()
         self._source = source
         self._database = database
-        self._types = {stored for event in subscription.events for stored in registry.types_read_as(event)}
+        self._types = set(registry.stored_types(subscription.events))
         self._stopping = asyncio.Event()
         self._buried_at: deque[float] = deque()
         self._requeue_checked_at = 0.0

@@ -53,7 +53,7 @@ RETRY_WAIT_S = 0.2
 RETRY_WAIT_S_MAX = 5.0
 LAG_EVENTS_MAX = 100_000
 
-KEPT = registry.kept_types()
+KEPT = registry.stored_types(registry.KEPT)
 """Everything else is published, or refused as unknown: what a newer program appended is not passed over."""
 POSITION = "SELECT position FROM cursor WHERE name = $1"
 SET_BACK = """

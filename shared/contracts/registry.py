@@ -8,7 +8,7 @@ reader refuses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ EVENTS: tuple[type[Event], ...] = (
 PUBLISHED: tuple[type[PublishedEvent], ...] = tuple(
     event for event in EVENTS if issubclass(event, PublishedEvent)
 )
+KEPT: tuple[type[KeptEvent], ...] = tuple(event for event in EVENTS if issubclass(event, KeptEvent))
 BY_TYPE: Mapping[str, type[Event]] = {event.TYPE: event for event in EVENTS}
 
 
@@ -90,11 +91,9 @@ def types_read_as(event: type[Event], upcasts: Mapping[str, Upcast] = UPCASTS) -
     return (event.TYPE, *(each for each in upcasts if newest(each, upcasts) is event))
 
 
-def kept_types() -> tuple[str, ...]:
-    """Return every stored type that is read as one that its service keeps to itself."""
-    return tuple(
-        stored for event in EVENTS if issubclass(event, KeptEvent) for stored in types_read_as(event)
-    )
+def stored_types(events: Iterable[type[Event]]) -> tuple[str, ...]:
+    """Return every stored type that is read as one of `events`."""
+    return tuple(stored for event in events for stored in types_read_as(event))
 
 
 def encode(event: Event) -> bytes:

@@ -27,7 +27,7 @@ from services.receivers import Mailbox, PartnerEndpoint
 from services.starting import cluster_of
 from shared.clock import ordered_uuid
 from shared.contracts.event import Topic
-from shared.contracts.registry import PUBLISHED
+from shared.contracts.registry import PUBLISHED, stored_types
 from shared.contracts.topics import TOPICS
 from shared.embedded import free_port
 from shared.embedded.kafka import Broker
@@ -176,7 +176,7 @@ class Site:
 
 
 async def _published(reader: asyncpg.Connection[asyncpg.Record], topic: Topic) -> dict[str, list[int]]:
-    types = [event.TYPE for event in PUBLISHED if event.TOPIC is topic]
+    types = stored_types(event for event in PUBLISHED if event.TOPIC is topic)
     return {row["key"]: row["versions"] for row in await reader.fetch(LOGGED.format(topic.producer), types)}
 
 

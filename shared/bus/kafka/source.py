@@ -95,7 +95,7 @@ class KafkaSource:
         self._cluster = cluster
         self._meter = meter
         self._names = {cluster.topic(event.TOPIC.name): event.TOPIC.name for event in events}
-        self._wanted = {stored.encode() for event in events for stored in registry.types_read_as(event)}
+        self._wanted = {stored.encode() for stored in registry.stored_types(events)}
         self._member: AIOKafkaConsumer | None = None
         self._epochs: dict[Partition, int] = {}
         self._began: dict[TopicPartition, int] = {}

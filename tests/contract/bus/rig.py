@@ -29,7 +29,7 @@ META = Meta("operator:cli", "rehearsal")
 
 TELL_BYTES = """
 INSERT INTO event (issuer_id, stream, version, type, data, meta, id, at)
-VALUES ($1, $2, 1, 'assessment.passed.v1', $3, '{"actor": "operator:cli", "correlation": "-"}', $4, now())
+VALUES ($1, $2, 1, $3, $4, '{"actor": "operator:cli", "correlation": "-"}', $5, now())
 """
 EFFECT = "INSERT INTO effect (member, key, number, event_id) VALUES ($1, $2, $3, $4)"
 
@@ -131,12 +131,12 @@ class Rig:
         """Append events of a type that is on no bus."""
         return await self.tell(*assessments, kind=AssessmentSubmitted)
 
-    async def tell_bytes(self, assessment: str, data: bytes) -> None:
-        """Append bytes that claim to be an `assessment.passed.v1`."""
+    async def tell_bytes(self, assessment: str, data: bytes, claims: str = AssessmentPassed.TYPE) -> None:
+        """Append bytes that claim to be of a type."""
         self._versions[assessment] = 1
         async with self.producer.session() as session:
             await session.connection.execute(
-                TELL_BYTES, TENANT, f"assessment-{assessment}", data, ordered_uuid()
+                TELL_BYTES, TENANT, f"assessment-{assessment}", claims, data, ordered_uuid()
             )
         await self.carried()
 

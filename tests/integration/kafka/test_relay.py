@@ -15,7 +15,6 @@ from shared.bus.kafka import producer as producer_module
 from shared.bus.kafka.producer import KafkaProducer
 from shared.bus.relay import CURSOR, Relay
 from shared.bus.seam import BrokenError, Record
-from shared.clock import ordered_uuid
 from shared.contracts.topics import ASSESSMENTS
 from shared.database import Database
 from shared.errors import Invalid, Unavailable
@@ -25,10 +24,6 @@ from tests.integration.kafka.stranger import Stranger
 pytestmark = pytest.mark.kafka
 
 SHORT_LEASE_S = 0.5
-IMAGINED = """
-INSERT INTO event (issuer_id, stream, version, type, data, meta, id, at)
-VALUES ('acme', 'assessment-i', 1, 'assessment.imagined.v1', '{}', '{}', $1, now())
-"""
 
 
 class Silent:
@@ -304,8 +299,7 @@ async def test_a_type_that_this_program_does_not_know_is_not_passed_over(
     log: Rig, producer: Database, cluster: Cluster
 ) -> None:
     """A newer one appended it: whoever relays must be as new."""
-    async with producer.connection() as connection:
-        await connection.execute(IMAGINED, ordered_uuid())
+    await log.tell_bytes("a", b"{}", "assessment.imagined.v1")
     relay = Relay("a", producer, KafkaProducer(cluster, "a"))
     assert await relay.pending() == 1
     async with working(relay) as [task]:
