@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from services.issuer.holding_store import give_back
 from services.issuer.posted_projections import POSTED_EVENTS, project_posted
 from shared.contracts.achievements import AchievementPublished
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
@@ -30,11 +31,6 @@ ISSUED = (
     *("issuer_id", "credential_id", "assessment_id", "learner_id", "achievement_id", "achievement_version"),
     *("list_id", "list_index", "supersedes", "issued_at", "valid_until"),
 )
-HELD = """
-INSERT INTO holding (issuer_id, learner_id, achievement_id, credential_id)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[])
-ON CONFLICT (issuer_id, learner_id, achievement_id) DO UPDATE SET credential_id = excluded.credential_id
-"""
 SIGNED = """
 UPDATE credential SET signed_at = new.signed_at
 FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS new (issuer_id, credential_id, signed_at)
@@ -45,18 +41,6 @@ UPDATE credential SET revoked_at = new.revoked_at, revocation_reason = new.reaso
 FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[])
   AS new (issuer_id, credential_id, revoked_at, reason)
 WHERE credential.issuer_id = new.issuer_id AND credential.credential_id = new.credential_id
-"""
-SUPERSEDED_NOTHING = """
-SELECT issuer_id, credential_id FROM credential JOIN unnest($1::text[], $2::uuid[])
-  AS withdrawn (issuer_id, credential_id) USING (issuer_id, credential_id)
-WHERE signed_at IS NULL AND supersedes IS NOT NULL
-"""
-GIVEN_BACK = """
-UPDATE holding SET credential_id = successor.supersedes
-FROM unnest($1::text[], $2::uuid[]) AS withdrawn (issuer_id, credential_id)
-JOIN credential successor USING (issuer_id, credential_id)
-WHERE holding.issuer_id = successor.issuer_id AND holding.learner_id = successor.learner_id
-  AND holding.achievement_id = successor.achievement_id AND holding.credential_id = successor.credential_id
 """
 LISTS = """
 INSERT INTO status_list AS kept
@@ -151,17 +135,6 @@ async def _issued(connection: Connection, rows: list[tuple[str, CredentialIssued
     ]
     # Copied, not inserted, in half the time: the intent begins its stream, so that no row can be there.
     await connection.copy_records_to_table("credential", records=records, columns=ISSUED)
-    held = {
-        (issuer_id, event.learner_id, event.achievement_id): event.credential_id for issuer_id, event in rows
-    }
-    keys = sorted(held)
-    await connection.execute(
-        HELD,
-        [key[0] for key in keys],
-        [key[1] for key in keys],
-        [key[2] for key in keys],
-        [held[key] for key in keys],
-    )
 
 
 async def _signed(connection: Connection, rows: list[tuple[str, CredentialSigned]]) -> None:
@@ -183,21 +156,8 @@ async def _revoked(connection: Connection, rows: list[tuple[str, CredentialRevok
             [event.revoked_at for _, event in rows],
             [event.reason for _, event in rows],
         )
-        await _give_back(connection, [row for row in rows if row[1].reason != "superseded"])
-
-
-async def _give_back(connection: Connection, rows: list[tuple[str, CredentialRevoked]]) -> None:
-    """Let a learner hold the older credential again whose successor was withdrawn before it was signed.
-
-    What is held is looked at only where it may change: who withdraws a signed credential has not locked it.
-    """
-    if not rows:
-        return
-    columns = [issuer_id for issuer_id, _ in rows], [event.credential_id for _, event in rows]
-    if found := await connection.fetch(SUPERSEDED_NOTHING, *columns):
-        await connection.execute(
-            GIVEN_BACK, [row["issuer_id"] for row in found], [row["credential_id"] for row in found]
-        )
+        withdrawn = [(each, event.credential_id) for each, event in rows if event.reason != "superseded"]
+        await give_back(connection, withdrawn)
 
 
 async def _lists(connection: Connection, rows: list[tuple[str, StatusListPublished]]) -> None:

@@ -18,8 +18,6 @@ from shared.contracts.issuers import IssuerProfile
 from shared.errors import Conflict, Unavailable
 from shared.eventstore.log import Connection
 
-HoldingKey = tuple[str, str, str]
-"""(issuer_id, learner_id, achievement_id)"""
 VersionKey = tuple[str, str, int]
 """(issuer_id, achievement_id, version)"""
 ProfileKey = tuple[str, int]
@@ -153,32 +151,6 @@ async def reserve_places(connection: Connection, wanted: Mapping[str, int]) -> d
     return {row["issuer_id"]: row["first"] for row in rows}
 
 
-OPEN_HOLDINGS = """
-INSERT INTO holding (issuer_id, learner_id, achievement_id)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS wanted (issuer_id, learner_id, achievement_id)
-ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING
-"""
-LOCK_HOLDINGS = """
-SELECT h.issuer_id, h.learner_id, h.achievement_id, h.credential_id
-FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS wanted (issuer_id, learner_id, achievement_id)
-JOIN holding h USING (issuer_id, learner_id, achievement_id)
-ORDER BY 1, 2, 3 FOR UPDATE OF h
-"""
-
-
-async def lock_holdings(connection: Connection, keys: Iterable[HoldingKey]) -> dict[HoldingKey, str | None]:
-    """Lock what each learner holds of each achievement, in sorted order; None where nothing is held."""
-    wanted = sorted(set(keys))
-    columns = _columns(wanted, 3)
-    opened = await connection.execute(OPEN_HOLDINGS, *columns)
-    if opened == f"INSERT 0 {len(wanted)}":  # all are new, empty and ours
-        return dict.fromkeys(wanted)
-    return {
-        (row["issuer_id"], str(row["learner_id"]), str(row["achievement_id"])): _text(row["credential_id"])
-        for row in await connection.fetch(LOCK_HOLDINGS, *columns)
-    }
-
-
 DEFINITIONS = """
 SELECT a.issuer_id, a.achievement_id, a.version, a.definition
 FROM unnest($1::text[], $2::uuid[], $3::int[]) AS wanted (issuer_id, achievement_id, version)
@@ -190,7 +162,7 @@ async def definitions(
     connection: Connection, keys: Iterable[VersionKey]
 ) -> dict[VersionKey, AchievementDefinition]:
     """Return the versions of achievements that exist among `keys`."""
-    rows = await connection.fetch(DEFINITIONS, *_columns(sorted(set(keys)), 3))
+    rows = await connection.fetch(DEFINITIONS, *columns_of(sorted(set(keys)), 3))
     return {
         (row["issuer_id"], str(row["achievement_id"]), row["version"]): _definition(row["definition"])
         for row in rows
@@ -207,7 +179,7 @@ async def profiles(
     connection: Connection, keys: Iterable[ProfileKey]
 ) -> dict[ProfileKey, tuple[str, IssuerProfile]]:
     """Return (did, profile) of each version that exists among `keys`."""
-    rows = await connection.fetch(PROFILES, *_columns(sorted(set(keys)), 2))
+    rows = await connection.fetch(PROFILES, *columns_of(sorted(set(keys)), 2))
     return {
         (row["issuer_id"], row["version"]): (row["did"], IssuerProfile.model_validate_json(row["profile"]))
         for row in rows
@@ -231,7 +203,7 @@ PUBLIC_KEYS = (
 
 async def public_keys(connection: Connection, keys: Iterable[KeyRef]) -> dict[KeyRef, PublishedKey]:
     """Return the published keys that exist among `keys`."""
-    rows = await connection.fetch(PUBLIC_KEYS, *_columns(sorted(set(keys)), 2))
+    rows = await connection.fetch(PUBLIC_KEYS, *columns_of(sorted(set(keys)), 2))
     return {(row["issuer_id"], row["key_id"]): _key(row) for row in rows}
 
 
@@ -347,8 +319,8 @@ async def api_keys(connection: Connection, issuer_id: str, keys_max: int) -> lis
     ]
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """The rows as columns, for unnest; `width` empty columns for no rows."""
+def columns_of(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Return the rows as columns, for unnest; `width` empty columns for no rows."""
     return [[row[column] for row in rows] for column in range(width)]
 
 

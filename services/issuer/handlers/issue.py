@@ -24,8 +24,9 @@ from services.issuer.handlers.linting import pinned_contexts
 from services.issuer.handlers.meta import caused_by
 from services.issuer.handlers.skips import skipped
 from services.issuer.handlers.tenant_secrets import StatusEntries, TenantSecrets, credential_id
+from services.issuer.holding_store import HoldingKey, hold, lock_holdings
 from services.issuer.projections import project
-from services.issuer.store import HoldingKey, Tenant, VersionKey
+from services.issuer.store import Tenant, VersionKey
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.assessments import AssessmentPassed
 from shared.contracts.credentials import CredentialIssued, PlannedProof, PlannedToken
@@ -167,7 +168,8 @@ class Issue:
         self, session: Session, wanted: Sequence[Wanted]
     ) -> tuple[list[tuple[Wanted, domain.IssuePlan]], Mapping[VersionKey, AchievementDefinition]]:
         """Which of `wanted` are issued. Holdings are locked first: two passes of one learner take turns."""
-        held = await store.lock_holdings(session.connection, (each.holding for each in wanted))
+        opened = {each.holding: each.credential_id for each in reversed(wanted)}  # the first of each
+        held = await lock_holdings(session.connection, opened)
         definitions = await store.definitions(session.connection, (each.version for each in wanted))
         # Whoever never held anything of an achievement was never issued a credential of it: nothing to load.
         streams = {each.stream for each in wanted if held[each.holding] is not None}
@@ -192,6 +194,10 @@ class Issue:
                 plans.append((each, plan))
                 issued.add(each.stream)
                 in_force[each.holding] = each.credential_id
+        newest = {each.holding: each.credential_id for each, _ in plans}
+        written = {key: holder or opened[key] for key, holder in held.items()}
+        moved = {key: named for key, named in newest.items() if named != written[key]}
+        await hold(session.connection, moved)
         return plans, definitions
 
     def _making(self, wanted: Wanted, tenant: Tenant, signing: SigningPlan) -> domain.Making:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from services.issuer import domain, store
 from services.issuer.handlers.retrying import retrying
+from services.issuer.holding_store import lock_holdings
 from services.issuer.projections import project
 from services.issuer.store import CredentialRow
 from shared.contracts.credentials import CredentialIssued, RevocationReason
@@ -41,7 +42,7 @@ class Revoke:
                 row is not None and row.signed_at is None
             ):  # what is held may change, so in the order of issuing
                 holding = (issuer_id, row.learner_id, row.achievement_id)
-                await store.lock_holdings(session.connection, [holding])
+                await lock_holdings(session.connection, {holding: credential_id})
             history = (await session.load([key]))[key]
             state = domain.credential_of(recorded.event for recorded in history)
             events = domain.decide_revoke(state, reason, session.at)

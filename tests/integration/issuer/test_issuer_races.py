@@ -1,4 +1,4 @@
-"""What may come between: erasure, revocation, redelivery, a second pass, a strange key, a bad document."""
+"""What may come between: erasure, revocation, redelivery, a strange key, a bad document."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from services.issuer.handlers.proving import SelfVerificationError
 from services.issuer.handlers.revoke import Revoke
 from services.issuer.handlers.signing_keys import SigningKeys
 from services.issuer.handlers.skips import SKIPPED
-from services.issuer.replay import rebuild
 from services.issuer.store import KeyRef
 from shared import clock, telemetry
-from shared.contracts.achievements import SecondPass
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
 from shared.database import Database
 from shared.errors import Invalid, StaleStream, Unavailable
@@ -26,7 +24,7 @@ from shared.proofs.public_keys import PublicKey
 from shared.sealing import MasterKey
 from shared.service import Service
 from tests.integration.issuer.conftest import META, SETTLE_WAIT_S, Desk, client, opened, take
-from tests.unit.issuer.samples import ASSESSMENT, DEFINITION
+from tests.unit.issuer.samples import ASSESSMENT
 
 ISSUE, SIGN = "issuer.issue", "issuer.sign"
 
@@ -166,74 +164,6 @@ async def test_signing_again_after_a_crash_makes_the_same_bytes(desk: Desk) -> N
     (again,) = second.values()
     assert made.document_sha256 == again.document_sha256
     assert [proof.cryptosuite for proof in made.proofs] == ["eddsa-rdfc-2022", "eddsa-jcs-2022"]
-
-
-async def twice(desk: Desk, policy: SecondPass) -> list[Recorded]:
-    """One learner passes one achievement twice, in one batch; returns the credentials' events."""
-    await desk.tenant()
-    definition = DEFINITION.model_copy(update={"on_second_pass": policy})
-    achievement_id = await desk.achievement(definition=definition)
-    learner = await desk.learner()
-    await desk.passes(learner, achievement_id, "a-1")
-    await desk.passes(learner, achievement_id, "a-2")
-    async with desk.house() as house:
-        await house.settled(SETTLE_WAIT_S)
-    return await desk.log(CredentialIssued, CredentialSigned, CredentialRevoked)
-
-
-async def test_a_second_pass_is_ignored_by_default(desk: Desk) -> None:
-    events = await twice(desk, SecondPass.IGNORE)
-    assert [each.event.TYPE for each in events] == [CredentialIssued.TYPE, CredentialSigned.TYPE]
-
-
-async def test_a_second_pass_issues_again_where_the_achievement_says_so(desk: Desk) -> None:
-    events = await twice(desk, SecondPass.ISSUE_AGAIN)
-    assert len([each for each in events if isinstance(each.event, CredentialSigned)]) == 2
-    assert not [each for each in events if isinstance(each.event, CredentialRevoked)]
-
-
-async def test_a_superseded_credential_ends_only_when_the_new_one_is_signed(desk: Desk) -> None:
-    events = await twice(desk, SecondPass.SUPERSEDE)
-    old, new = (each.event for each in events if isinstance(each.event, CredentialIssued))
-    (ended,) = (each for each in events if isinstance(each.event, CredentialRevoked))
-    assert new.supersedes == old.credential_id == ended.event.credential_id
-    assert ended.event.reason == "superseded"
-    signed = next(
-        each
-        for each in events
-        if isinstance(each.event, CredentialSigned) and each.event.credential_id == new.credential_id
-    )
-    assert signed.position < ended.position
-    assert signed.at == ended.at, "in one transaction"
-
-
-async def test_a_successor_withdrawn_before_it_is_signed_leaves_the_old_one_to_the_next_pass(
-    desk: Desk,
-) -> None:
-    await desk.tenant()
-    definition = DEFINITION.model_copy(update={"on_second_pass": SecondPass.SUPERSEDE})
-    achievement_id = await desk.achievement(definition=definition)
-    learner = await desk.learner()
-    await desk.passes(learner, achievement_id, "a-1")
-    async with desk.house() as house:
-        await house.settled(SETTLE_WAIT_S)
-    await desk.passes(learner, achievement_id, "a-2")
-    async with opened(await desk.service()) as service:
-        _, successor = await issued(desk, service)
-        await Revoke(service.database)("oslo", successor.event.credential_id, "issued-in-error", META)
-        await rebuild(service.database)
-    async with desk.house() as house:
-        await house.settled(SETTLE_WAIT_S)
-        (old,) = (each.event for each in await desk.log(CredentialSigned))
-        assert successor.event.supersedes == old.credential_id
-        (withdrawn,) = (each.event for each in await desk.log(CredentialRevoked))
-        assert withdrawn.credential_id == successor.event.credential_id, "the old one stays good"
-        await desk.passes(learner, achievement_id, "a-3")
-        await house.settled(SETTLE_WAIT_S)
-    *_, third = (each.event for each in await desk.log(CredentialIssued))
-    assert third.supersedes == old.credential_id
-    *_, ended = (each.event for each in await desk.log(CredentialRevoked))
-    assert (ended.credential_id, ended.reason) == (old.credential_id, "superseded")
 
 
 async def test_two_issuers_with_one_assessment_id_have_two_credentials(desk: Desk) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from services.issuer import domain, replay, status_list_store, store
+from services.issuer.holding_store import lock_holdings
 from services.issuer.projections import READ_MODELS, project
 from services.issuer.replay import rebuild
 from shared import clock
@@ -88,8 +90,8 @@ async def _hold_lists(connection: Connection) -> None:
 
 
 async def _hold_holdings(connection: Connection) -> None:
-    (key,) = await connection.fetch("SELECT issuer_id, learner_id::text, achievement_id::text FROM holding")
-    assert await store.lock_holdings(connection, [(key[0], key[1], key[2])])
+    (row,) = await connection.fetch("SELECT issuer_id, learner_id::text, achievement_id::text FROM holding")
+    assert await lock_holdings(connection, {(row[0], row[1], row[2]): str(uuid4())})
 
 
 async def _hold_tenant(connection: Connection) -> None:
