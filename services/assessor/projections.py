@@ -11,8 +11,10 @@ from shared.contracts.achievements import AchievementPublished
 from shared.contracts.assessments import AssessmentSubmitted
 from shared.contracts.learners import LearnerErased
 from shared.eventstore import Recorded
+from shared.eventstore.copying import copied
 from shared.eventstore.log import Connection
 
+ATTEMPT = ("issuer_id", "learner_id", "achievement_id", "taken")
 COUNT_ATTEMPTS = """
 INSERT INTO attempt (issuer_id, learner_id, achievement_id, taken)
 SELECT issuer_id, learner_id, achievement_id, max(attempt)
@@ -48,8 +50,11 @@ async def count_attempts(connection: Connection, batch: Sequence[Recorded]) -> N
         for recorded in batch
         if isinstance(event := recorded.event, AssessmentSubmitted)
     ]
-    if taken:
-        await connection.execute(COUNT_ATTEMPTS, *([row[part] for row in taken] for part in range(4)))
+    first, later = [row for row in taken if row[3] == 1], [row for row in taken if row[3] != 1]
+    if first and not await copied(connection, "attempt", ATTEMPT, first):
+        later = taken  # seen before, in a replay
+    if later:
+        await connection.execute(COUNT_ATTEMPTS, *([row[part] for row in later] for part in range(4)))
     erased = [
         (recorded.issuer_id, event.learner_id)
         for recorded in batch

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.issuer.store import columns_of
+from shared.eventstore.copying import copied
 from shared.eventstore.log import Connection
 
 HoldingKey = tuple[str, str, str]
 """(issuer_id, learner_id, achievement_id)"""
 
+HOLDING = ("issuer_id", "learner_id", "achievement_id", "credential_id")
 OPEN_HOLDINGS = """
 INSERT INTO holding (issuer_id, learner_id, achievement_id, credential_id)
 SELECT issuer_id, learner_id, achievement_id, credential_id
@@ -39,10 +41,10 @@ async def lock_holdings(
     opened with, of which the log knows nothing yet.
     """
     wanted = sorted(credentials)
-    columns = columns_of(wanted, 3)
-    opened = await connection.execute(OPEN_HOLDINGS, *columns, [credentials[key] for key in wanted])
-    if opened == f"INSERT 0 {len(wanted)}":  # all are new, and ours
+    if await copied(connection, "holding", HOLDING, [(*key, credentials[key]) for key in wanted]):
         return dict.fromkeys(wanted)
+    columns = columns_of(wanted, 3)
+    await connection.execute(OPEN_HOLDINGS, *columns, [credentials[key] for key in wanted])
     return {
         (row["issuer_id"], str(row["learner_id"]), str(row["achievement_id"])): str(row["credential_id"])
         for row in await connection.fetch(LOCK_HOLDINGS, *columns)

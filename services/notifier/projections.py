@@ -15,11 +15,16 @@ from shared.contracts.credentials import CredentialRevoked, CredentialSigned
 from shared.contracts.event import Event
 from shared.contracts.notifications import NotificationRequested
 from shared.eventstore import Recorded
+from shared.eventstore.copying import copied
 from shared.eventstore.log import Connection
 
 REBUILT_FROM: Final[tuple[type[Event], ...]] = (CredentialSigned, CredentialRevoked)
 """What a replay hands to `keep_credentials`, in order, after `forget_all`."""
 
+CREDENTIAL: Final = (
+    *("issuer_id", "credential_id", "learner_id", "achievement_id", "achievement_version"),
+    *("achievement_name", "issuer_name", "contact", "signed_at"),
+)
 SIGNED = """
 INSERT INTO credential (issuer_id, credential_id, learner_id, achievement_id, achievement_version,
                         achievement_name, issuer_name, contact, signed_at)
@@ -49,21 +54,24 @@ async def forget_all(connection: Connection) -> None:
 
 
 async def keep_credentials(connection: Connection, batch: Sequence[Recorded]) -> None:
-    """Write what a batch says about credentials: at most two statements, the same result when repeated."""
-    signed = [(each.issuer_id, each.event) for each in batch if isinstance(each.event, CredentialSigned)]
-    if signed:
-        await connection.execute(
-            SIGNED,
-            [issuer_id for issuer_id, _ in signed],
-            [event.credential_id for _, event in signed],
-            [event.learner_id for _, event in signed],
-            [event.achievement_id for _, event in signed],
-            [event.achievement_version for _, event in signed],
-            [event.achievement_name for _, event in signed],
-            [event.issuer_name for _, event in signed],
-            [event.contact for _, event in signed],
-            [event.signed_at for _, event in signed],
+    """Write what a batch says about credentials: the same few statements, the same result when repeated."""
+    signed = [
+        (
+            each.issuer_id,
+            event.credential_id,
+            event.learner_id,
+            event.achievement_id,
+            event.achievement_version,
+            event.achievement_name,
+            event.issuer_name,
+            event.contact,
+            event.signed_at,
         )
+        for each in batch
+        if isinstance(event := each.event, CredentialSigned)
+    ]
+    if signed and not await copied(connection, "credential", CREDENTIAL, signed):
+        await connection.execute(SIGNED, *zip(*signed, strict=True))
     revoked = [(each.issuer_id, each.event) for each in batch if isinstance(each.event, CredentialRevoked)]
     if revoked:
         await connection.execute(
