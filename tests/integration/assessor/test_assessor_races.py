@@ -163,7 +163,7 @@ async def test_a_batch_of_500_costs_no_more_statements_than_one_of_5(world: Any,
         return [query for query in seen if "pg_catalog" not in query and "'jit'" not in query]
 
     few, many = await statements(0, 5), await statements(5, 505)
-    # Streams, bars, learners held, the append lock, positions, attempts; a COPY is not told of.
-    assert len(few) == 6, few
-    # And the keys and attempts of learners who are known already.
-    assert len(many) == 8, many
+    # Streams, bars, learners held, the append lock, positions, a savepoint's two ends; a COPY is not told of.
+    assert len(few) == 7, few
+    # And the keys and attempts of learners who are known already: read, and the attempts written.
+    assert len(many) == 10, many
