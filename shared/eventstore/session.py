@@ -7,7 +7,8 @@ projections. (Unsorted claims deadlock.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
@@ -55,6 +56,12 @@ class Session:
     async def load_from(self, held: Iterable[Recorded]) -> dict[StreamKey, list[Recorded]]:
         """Return each stream from the event on that is held of it, which is not read again; log.load_from."""
         return await log.load_from(self.connection, held)
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """Try something that may turn out stale: whatever the block did is taken back when it raises."""
+        async with self.connection.transaction():  # within the session's own it is a savepoint
+            yield
 
     async def append(self, appends: Sequence[Append]) -> list[Recorded]:
         """Add events under the append lock; once a session, and only projections after it; see log.append."""

@@ -20,7 +20,6 @@ from services.notifier.domain import (
     UNKNOWN,
     Fact,
     Listener,
-    Notification,
     decide_request,
     evolve,
     notifications_of,
@@ -29,6 +28,7 @@ from shared.bus.consumer import Subscription
 from shared.contracts.credentials import CredentialRevoked, CredentialSigned
 from shared.contracts.learners import LearnerErased
 from shared.contracts.notifications import NotificationRequested
+from shared.errors import StaleStream
 from shared.eventstore import Append, Meta, Recorded, Session
 from shared.eventstore.log import StreamKey
 from shared.vault import LearnerKeys, LearnerRef
@@ -72,15 +72,11 @@ class Announcements:
             session.connection, (issuer_id for issuer_id, _, _ in facts)
         )
         wanted = _wanted(facts, listeners, prepared, session.at)
-        history = await session.load(place for place, _, _ in wanted)
-        states = {place: _state(past) for place, past in history.items()}
-        appends = []
-        for place, request, meta in wanted:
-            events = tuple(decide_request(states[place], request))
-            if events:
-                appends.append(Append(*place, len(history[place]), events, meta))
-                states[place] = evolve(states[place], request)  # a bus may hand out a record twice in a batch
-        requested = await session.append(appends)
+        try:
+            async with session.attempt():
+                requested = await _ask(wanted, {}, session)
+        except StaleStream:  # a lane reads history again
+            requested = await _ask(wanted, await session.load(place for place, _, _ in wanted), session)
         await projections.keep_credentials(session.connection, batch)
         await projections.open_deliveries(session.connection, requested)
 
@@ -133,8 +129,23 @@ def _wanted(
     return wanted
 
 
-def _state(past: Sequence[Recorded]) -> Notification:
-    return reduce(evolve, (recorded.event for recorded in past), UNKNOWN) if past else UNKNOWN
+async def _ask(
+    wanted: Sequence[tuple[StreamKey, NotificationRequested, Meta]],
+    history: Mapping[StreamKey, Sequence[Recorded]],
+    session: Session,
+) -> list[Recorded]:
+    """Ask for what was not asked for before, as far as `history` tells; StaleStream if it lacks some."""
+    states = {
+        place: reduce(evolve, (each.event for each in past), UNKNOWN) for place, past in history.items()
+    }
+    appends = []
+    for place, request, meta in wanted:
+        state = states.get(place, UNKNOWN)
+        events = tuple(decide_request(state, request))
+        if events:
+            appends.append(Append(*place, len(history.get(place, ())), events, meta))
+            states[place] = evolve(state, request)  # a bus may hand out a record twice in a batch
+    return await session.append(appends)
 
 
 def _skip(reason: str, recorded: Recorded) -> None:
