@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from math import lcm
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from shared.contracts.achievements import AchievementDefinition, RubricCriterion
 from shared.contracts.sealed import SealedResult
 from shared.errors import Invalid
@@ -139,7 +141,7 @@ def _reached(scale: Scale, given: str | int | None) -> SealedResult | None:
     if given is None or not scale.ascending[0].points <= given <= scale.ascending[-1].points:
         return None
     level = next(result for result in reversed(scale.ascending) if result.points <= given)
-    return level if level.points == given else level.model_copy(update={"points": given})
+    return level if level.points == given else replace(level, points=given)
 
 
 def _expected(scale: Scale, was_given: bool) -> str:

@@ -10,16 +10,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-import pydantic
-
 from services.notifier import messages
 from services.notifier.channels import MailChannel, WebhookChannel
 from services.notifier.outcomes import GiveUp, Outcome
 from services.notifier.store import Held
 from services.notifier.webhook_secrets import WebhookSecrets
 from shared.clock import now
+from shared.contracts import sealed
 from shared.contracts.sealed import SealedLearner
-from shared.errors import Invalid
 from shared.sealing import open_sealed
 from shared.vault import LearnerKeys
 
@@ -109,7 +107,4 @@ def _open_contact(key: bytes, held: Held) -> SealedLearner:
         learner_id=facts.learner_id,
         stream=f"credential-{facts.credential_id}",
     )
-    try:
-        return SealedLearner.model_validate_json(plaintext)
-    except pydantic.ValidationError:
-        raise Invalid("contact-unreadable", "What was sealed is not a name and an e-mail.") from None
+    return sealed.decode(SealedLearner, plaintext)

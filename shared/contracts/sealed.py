@@ -1,80 +1,84 @@
-"""What the sealed hole of assessment.passed and assessment.failed holds once it is opened.
+"""What is sealed: the record of an attempt, in assessment.passed and .failed, and a learner's contact.
 
-The assessor writes it, the issuer reads it, each with the learner's key; nobody else ever sees it. It is a
-contract like the events are: it lies in the log for ever, so only optional fields may be added. Numbers are
-integers or decimal strings, never floats, since what is signed later must not depend on how a float prints.
+The assessor writes records, the issuer reads them and writes contacts, the notifier reads those, each with
+the learner's key; nobody else ever sees them. They are contracts like the events are: they lie in the log for
+ever, so only optional fields may be added. Numbers are integers or decimal strings, never floats, since what
+is signed later must not depend on how a float prints.
+
+Structs of msgspec and not models: what a caller sends is judged at the door, and what opens under a learner's
+key was written here. A credential takes a dozen of them, written and read (docs/adr/0012-libraries.md).
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-import pydantic
-from pydantic import Field, StringConstraints
+import msgspec
+from msgspec import Meta, Struct
 
-from shared.contracts.achievements import PartId, Url
-from shared.contracts.event import Value
 from shared.errors import Invalid
-
-PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Prose = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
-ScorePercent = Annotated[str, StringConstraints(pattern=r"^(100\.00|[0-9]{1,2}\.[0-9]{2})$")]
 
 EVIDENCE_LINKS_MAX = 20
 
+Count = Annotated[int, Meta(ge=0)]
 
-class SealedLearner(Value):
+
+class Sealed(Struct, frozen=True, omit_defaults=True):
+    """Something personal that is only ever stored sealed; unknown fields are dropped when it is read."""
+
+
+class SealedLearner(Sealed, frozen=True):
     """Who was assessed, as the submitter named them."""
 
-    name: PersonName
-    email: Email
+    name: Annotated[str, Meta(min_length=1)]
+    email: Annotated[str, Meta(min_length=3)]
 
 
-class SealedResult(Value):
+class SealedResult(Sealed, frozen=True):
     """One criterion's outcome: the level reached, `points` of `points_max` (the best level's), its weight."""
 
-    criterion_id: PartId
+    criterion_id: str
     criterion_name: str
-    level_id: PartId
+    level_id: str
     level_name: str
-    points: int = Field(ge=0)
-    points_max: int = Field(ge=0)
-    weight: int = Field(ge=1)
+    points: Count
+    points_max: Count
+    weight: Annotated[int, Meta(ge=1)]
 
 
-class SealedEvidence(Value):
+class SealedEvidence(Sealed, frozen=True):
     """A link to what the learner made or did (Open Badges 3.0, class Evidence)."""
 
-    url: Url
-    name: Label | None = None
-    description: Prose | None = None
+    url: str
+    name: str | None = None
+    description: str | None = None
 
 
-class SealedAssessment(Value):
+class SealedAssessment(Sealed, frozen=True):
     """An attempt's record. `results` follow the rubric's order; `score_percent` is cut to hundredths."""
 
     learner: SealedLearner
-    results: tuple[SealedResult, ...] = Field(min_length=1)
-    score_percent: ScorePercent
-    assessor: Label
-    supervision: Label
-    identity_check: Label
-    evidence: tuple[SealedEvidence, ...] = Field(default=(), max_length=EVIDENCE_LINKS_MAX)
-    narrative: Prose | None = None
+    results: Annotated[tuple[SealedResult, ...], Meta(min_length=1)]
+    score_percent: str
+    assessor: str
+    supervision: str
+    identity_check: str
+    evidence: Annotated[tuple[SealedEvidence, ...], Meta(max_length=EVIDENCE_LINKS_MAX)] = ()
+    narrative: str | None = None
 
 
-def encode(assessment: SealedAssessment) -> bytes:
+Kind = TypeVar("Kind", bound=Sealed)
+
+
+def encode(record: Sealed) -> bytes:
     """Return the record as compact JSON (UTF-8), absent optional fields left out: what is sealed."""
-    return assessment.__pydantic_serializer__.to_json(assessment, exclude_none=True)
+    return msgspec.json.encode(record)
 
 
-def decode(plaintext: bytes) -> SealedAssessment:
+def decode(kind: type[Kind], plaintext: bytes) -> Kind:
     """Read what was sealed. Raises Invalid('sealed-unreadable'), which names fields and never values."""
     try:
-        return SealedAssessment.model_validate_json(plaintext)
-    except pydantic.ValidationError as refusal:
-        paths = {".".join(str(part) for part in error["loc"]) or "body" for error in refusal.errors()}
-        message = f"The opened record is not an assessment: see {', '.join(sorted(paths))}."
-        raise Invalid("sealed-unreadable", message) from None
+        return msgspec.json.decode(plaintext, type=kind)
+    except msgspec.DecodeError as refusal:
+        place = str(refusal).partition(" - at ")[2] or "`$`"
+        raise Invalid("sealed-unreadable", f"What was opened is no {kind.__name__}: see {place}.") from None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, Self
 
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.assessor.handlers.enquire import Recollection
 from services.assessor.handlers.submission import Answer
-from shared.contracts.sealed import SealedEvidence, SealedLearner, SealedResult
 
 
 class Reply(BaseModel):
@@ -40,17 +40,44 @@ class Outcome(Reply):
         return cls(**_outcome_fields(answer))
 
 
+class AssessedLearner(Reply):
+    """Who was assessed, as it was handed in."""
+
+    name: str
+    email: str
+
+
+class CriterionResult(Reply):
+    """One criterion's outcome: the level reached, `points` of `points_max` (the best level's), its weight."""
+
+    criterion_id: str
+    criterion_name: str
+    level_id: str
+    level_name: str
+    points: int
+    points_max: int
+    weight: int
+
+
+class EvidenceLink(Reply):
+    """A link to what the learner made or did."""
+
+    url: str
+    name: str | None
+    description: str | None
+
+
 class RecordedAssessment(Outcome):
     """An assessment as it was handed in, and what it came to."""
 
     submitted_at: datetime
     assessed_at: datetime
-    learner: SealedLearner
-    results: tuple[SealedResult, ...]
+    learner: AssessedLearner
+    results: tuple[CriterionResult, ...]
     assessor: str
     supervision: str
     identity_check: str
-    evidence: tuple[SealedEvidence, ...]
+    evidence: tuple[EvidenceLink, ...]
     narrative: str | None
 
     @classmethod
@@ -61,12 +88,12 @@ class RecordedAssessment(Outcome):
             **_outcome_fields(recollection.answer),
             submitted_at=recollection.submitted_at,
             assessed_at=recollection.assessed_at,
-            learner=record.learner,
-            results=record.results,
+            learner=AssessedLearner(**asdict(record.learner)),
+            results=tuple(CriterionResult(**asdict(each)) for each in record.results),
             assessor=record.assessor,
             supervision=record.supervision,
             identity_check=record.identity_check,
-            evidence=record.evidence,
+            evidence=tuple(EvidenceLink(**asdict(each)) for each in record.evidence),
             narrative=record.narrative,
         )
 

@@ -39,8 +39,7 @@ def open_record(
     """Open the record of an outcome. Raises Gone('learner-erased') where the key is gone (None)."""
     if key is None:
         raise domain.erased()
-    return sealed.decode(
-        open_sealed(
-            key, outcome.sealed, issuer_id=issuer_id, learner_id=outcome.learner_id, stream=outcome.stream
-        )
+    plaintext = open_sealed(
+        key, outcome.sealed, issuer_id=issuer_id, learner_id=outcome.learner_id, stream=outcome.stream
     )
+    return sealed.decode(SealedAssessment, plaintext)

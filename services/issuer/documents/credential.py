@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic import Field
-
 from services.issuer.documents.achievement import (
     achievement,
     criterion_result_id,
@@ -29,9 +27,8 @@ from services.issuer.documents.issuers import profile
 from services.issuer.documents.status_list import status_entry
 from shared.contracts.achievements import AchievementDefinition
 from shared.contracts.credentials import CredentialIssued
-from shared.contracts.event import Value
 from shared.contracts.issuers import IssuerProfile
-from shared.contracts.sealed import SealedAssessment
+from shared.contracts.sealed import Sealed, SealedAssessment
 from shared.proofs.contexts import CREDENTIALS_V2, OPEN_BADGES_V3
 from shared.proofs.strictjson import JsonObject, JsonValue
 
@@ -42,7 +39,7 @@ RENDERER_WITH_SUBJECT = 2
 """The renderer of those that are made as a token of Open Badges too, whose claim `sub` names the subject."""
 
 
-class Holes(Value):
+class Holes(Sealed, frozen=True):
     """What is personal in a credential, sealed in its intent: the assessment's record, and two salts.
 
     The salts (128 bits, hex) keep the hash and the proof of a document from confirming a guessed name after
@@ -50,12 +47,12 @@ class Holes(Value):
     """
 
     assessment: SealedAssessment
-    email_salt: str = Field(pattern=r"^[0-9a-f]{32}$")
-    name_salt: str = Field(pattern=r"^[0-9a-f]{32}$")
+    email_salt: str
+    name_salt: str
 
 
 def holes_around(assessment: bytes, email_salt: str, name_salt: str) -> bytes:
-    """The JSON of `Holes` around an assessment's record, byte for byte what the model would write."""
+    """The JSON of `Holes` around an assessment's record, byte for byte what `sealed.encode` would write."""
     salts = f'"email_salt":"{email_salt}","name_salt":"{name_salt}"'
     return b'{"assessment":' + assessment + b"," + salts.encode() + b"}"
 

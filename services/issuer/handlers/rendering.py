@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from services.issuer import store
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.credential import CredentialFacts, Holes
+from shared.contracts import sealed
 from shared.contracts.credentials import CredentialIssued
 from shared.errors import NotFound
 from shared.eventstore.log import Connection
@@ -40,7 +41,7 @@ class Rendering:
                 learner_id=issued.learner_id,
                 stream=issued.stream,
             )
-            opened.append(Holes.model_validate_json(plaintext))
+            opened.append(sealed.decode(Holes, plaintext))
         return opened
 
     async def facts(

@@ -32,8 +32,8 @@ from services.issuer.handlers.token_signing import sign_tokens, unsigned_tokens
 from services.issuer.projections import project
 from services.issuer.store import KeyRef
 from shared import clock, telemetry
+from shared.contracts import sealed
 from shared.contracts.credentials import CredentialIssued, MadeToken
-from shared.contracts.sealed import SealedLearner
 from shared.database import Database
 from shared.errors import NotFound
 from shared.eventstore import Append, Meta, Recorded, Session
@@ -131,11 +131,10 @@ class Sign:
         contacts: list[str | None] = []
         for fact in facts:
             key = keys[(fact.issuer_id, fact.issued.learner_id)]
-            learner: SealedLearner = fact.holes.assessment.learner
             contacts.append(
                 seal(
                     key,
-                    learner.model_dump_json().encode(),
+                    sealed.encode(fact.holes.assessment.learner),
                     issuer_id=fact.issuer_id,
                     learner_id=fact.issued.learner_id,
                     stream=fact.issued.stream,

@@ -18,7 +18,7 @@ from shared import clock
 from shared.access import Scope
 from shared.bus.consumer import LaneLag
 from shared.contracts.assessments import AssessmentFailed, AssessmentPassed, AssessmentSubmitted
-from shared.contracts.sealed import decode
+from shared.contracts.sealed import SealedAssessment, decode
 from shared.eventstore import Meta
 from shared.sealing import open_sealed
 from shared.vault import LearnerKeyOwner, LearnerKeys
@@ -62,7 +62,7 @@ async def test_the_sealed_record_opens_with_the_key_in_the_vault(world: Any, bod
         learner_id=said["learner_id"],
         stream="assessment-A-1",
     )
-    record = decode(opened)
+    record = decode(SealedAssessment, opened)
     assert record.learner.name == "Zoë Ångström-1"
     assert record.assessor == "Dr Quirin Xylander"
     assert record.score_percent == "87.50"

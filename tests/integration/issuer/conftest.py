@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from services.issuer.handlers.api_keys import create_api_key
 from services.issuer.handlers.signing_keys import SigningKeys, open_keys
@@ -138,7 +139,7 @@ class Desk:
     ) -> None:
         """The learner passes assessments: what the assessor's log then holds."""
         person = SealedLearner(name=learner.name, email=learner.email)
-        record = sealed.encode(assessment.model_copy(update={"learner": person}))
+        record = sealed.encode(replace(assessment, learner=person))
         async with self.assessor.session() as session:
             keys = await self.owner.read(session.connection, [(slug, learner.id)])
             appends = []

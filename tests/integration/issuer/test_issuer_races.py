@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services.issuer.handlers.proving import SelfVerificationError
 from services.issuer.handlers.revoke import Revoke
@@ -239,8 +240,8 @@ async def test_what_lint_refuses_is_never_signed_and_costs_the_others_nothing(de
     await desk.tenant()
     achievement_id = await desk.achievement()
     borrowed = f"{desk.settings.public_url}/achievements/{achievement_id}/1"
-    link = ASSESSMENT.evidence[0].model_copy(update={"url": borrowed})
-    poison = ASSESSMENT.model_copy(update={"evidence": (link,)})
+    link = replace(ASSESSMENT.evidence[0], url=borrowed)
+    poison = replace(ASSESSMENT, evidence=(link,))
     await desk.passes(await desk.learner(), achievement_id, "good-1")
     await desk.passes(await desk.learner(), achievement_id, "bad", assessment=poison)
     await desk.passes(await desk.learner(), achievement_id, "good-2")

@@ -24,6 +24,7 @@ from services.receivers import Mailbox, PartnerEndpoint
 from shared import access, clock
 from shared.app import application
 from shared.bus.local import LocalBus
+from shared.contracts import sealed
 from shared.contracts.credentials import CredentialRevoked, CredentialSigned, MadeProof, StatusEntry
 from shared.contracts.event import Event
 from shared.contracts.issuers import ApiKeyCreated
@@ -80,7 +81,7 @@ class Feed:
         credential = credential_id or str(uuid.uuid4())
         contact = seal(
             learner.key,
-            SealedLearner(name=learner.name, email=learner.email).model_dump_json().encode(),
+            sealed.encode(SealedLearner(name=learner.name, email=learner.email)),
             issuer_id=learner.issuer_id,
             learner_id=learner.learner_id,
             stream=f"credential-{credential}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from services.issuer.documents.addresses import Addresses
 from services.issuer.documents.credential import (
     CONTEXTS,
@@ -161,7 +163,7 @@ def minimal() -> CredentialFacts:
             "validity_days": None,
         }
     )
-    assessment = HOLES.assessment.model_copy(update={"evidence": (), "narrative": None})
+    assessment = replace(HOLES.assessment, evidence=(), narrative=None)
     return CredentialFacts(
         ADDRESSES,
         "oslo",
@@ -169,7 +171,7 @@ def minimal() -> CredentialFacts:
         PROFILE.model_copy(update={"email": None, "description": None, "country": None}),
         definition,
         ISSUED.model_copy(update={"valid_until": None}),
-        HOLES.model_copy(update={"assessment": assessment}),
+        replace(HOLES, assessment=assessment),
     )
 
 

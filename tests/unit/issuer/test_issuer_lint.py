@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.issuer.documents.credential import (
     RENDERER,
     Common,
     CredentialFacts,
+    Holes,
     render_common,
     render_credential,
 )
@@ -122,9 +124,9 @@ def test_an_id_that_a_hole_borrows_from_the_common_parts_is_seen() -> None:
 
 
 def with_evidence(url: str) -> CredentialFacts:
-    link = HOLES.assessment.evidence[0].model_copy(update={"url": url})
-    assessment = HOLES.assessment.model_copy(update={"evidence": (link,)})
-    holes = HOLES.model_copy(update={"assessment": assessment})
+    link = replace(HOLES.assessment.evidence[0], url=url)
+    assessment = replace(HOLES.assessment, evidence=(link,))
+    holes = replace(HOLES, assessment=assessment)
     return CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, DEFINITION, ISSUED, holes)
 
 
@@ -189,10 +191,9 @@ def test_lint_refuses_exactly_the_characters_that_strict_json_refuses(text: str)
 def test_whatever_a_submitter_writes_is_either_a_valid_badge_or_refused(
     name: str, narrative: str, score: int
 ) -> None:
-    learner = samples.ASSESSMENT.learner.model_construct(name=name, email=EMAIL)
+    learner = replace(samples.ASSESSMENT.learner, name=name, email=EMAIL)
     written = {"learner": learner, "narrative": narrative, "score_percent": f"{score / 100:.2f}"}
-    assessment = HOLES.assessment.model_construct(**{**dict(HOLES.assessment), **written})
-    holes = HOLES.model_construct(assessment=assessment, email_salt="0" * 32, name_salt="1" * 32)
+    holes = Holes(assessment=replace(HOLES.assessment, **written), email_salt="0" * 32, name_salt="1" * 32)
     facts = CredentialFacts(ADDRESSES, "oslo", DID, PROFILE, DEFINITION, ISSUED, holes)
     try:
         linted(facts)
