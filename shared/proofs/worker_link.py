@@ -8,6 +8,7 @@ variables; settings and secrets stay here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -111,6 +112,8 @@ class WorkerLink:
             self._process.kill()
         self._requests.close()
         await self._process.wait()
+        with contextlib.suppress(OSError):  # what was still to be written; nobody else asks how that ended
+            await self._requests.wait_closed()
 
     async def _receive(self, wait_s: float) -> bytes:
         try:
