@@ -14,7 +14,7 @@ from shared.eventstore import Recorded
 from shared.eventstore.copying import copied
 from shared.eventstore.log import Connection
 
-ATTEMPT = ("issuer_id", "learner_id", "achievement_id", "taken")
+ATTEMPT_COLUMNS = ("issuer_id", "learner_id", "achievement_id", "taken")
 COUNT_ATTEMPTS = """
 INSERT INTO attempt (issuer_id, learner_id, achievement_id, taken)
 SELECT issuer_id, learner_id, achievement_id, max(attempt)
@@ -50,9 +50,10 @@ async def count_attempts(connection: Connection, batch: Sequence[Recorded]) -> N
         for recorded in batch
         if isinstance(event := recorded.event, AssessmentSubmitted)
     ]
+    # In any order: the learners' rows are held, so nobody else counts these.
     first, later = [row for row in taken if row[3] == 1], [row for row in taken if row[3] != 1]
-    if first and not await copied(connection, "attempt", ATTEMPT, first):
-        later = taken  # seen before, in a replay
+    if first and not await copied(connection, "attempt", ATTEMPT_COLUMNS, first):
+        later = taken  # some were seen before
     if later:
         await connection.execute(COUNT_ATTEMPTS, *([row[part] for row in later] for part in range(4)))
     erased = [

@@ -182,6 +182,16 @@ def decide_revoke(
     ]
 
 
+def held_again(state: Credential | None, reason: RevocationReason) -> str | None:
+    """The older credential that the learner holds again once this one is withdrawn; None if there is none.
+
+    A successor ends what it supersedes when it is signed: withdrawn before that, it leaves it good.
+    """
+    if state is None or state.signed is not None or reason == "superseded":
+        return None
+    return state.issued.supersedes
+
+
 def decide_list_version(
     version: int, list_id: str, credential: str, at: datetime, valid_until: datetime
 ) -> list[StatusListPublished]:

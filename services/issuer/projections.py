@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from services.issuer.holding_store import give_back
 from services.issuer.posted_projections import POSTED_EVENTS, project_posted
 from shared.contracts.achievements import AchievementPublished
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
@@ -156,8 +155,6 @@ async def _revoked(connection: Connection, rows: list[tuple[str, CredentialRevok
             [event.revoked_at for _, event in rows],
             [event.reason for _, event in rows],
         )
-        withdrawn = [(each, event.credential_id) for each, event in rows if event.reason != "superseded"]
-        await give_back(connection, withdrawn)
 
 
 async def _lists(connection: Connection, rows: list[tuple[str, StatusListPublished]]) -> None:

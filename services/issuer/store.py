@@ -1,7 +1,8 @@
-"""Every SQL statement over the issuer's own tables, save the projections' writes. Each takes the tenant.
+"""The SQL of the issuer's own tables that have no file of their own, save the projections' writes.
 
-Exceptions are the public addresses of credentials and achievements, which name no tenant: there the
-unguessable id is the key, and the row tells whose it is; and the installation's own address, which is one.
+Each statement takes the tenant. Exceptions are the public addresses of credentials and achievements, which
+name no tenant: there the unguessable id is the key, and the row tells whose it is; and the installation's own
+address, which is one.
 """
 
 from __future__ import annotations

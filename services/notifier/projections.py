@@ -21,7 +21,7 @@ from shared.eventstore.log import Connection
 REBUILT_FROM: Final[tuple[type[Event], ...]] = (CredentialSigned, CredentialRevoked)
 """What a replay hands to `keep_credentials`, in order, after `forget_all`."""
 
-CREDENTIAL: Final = (
+CREDENTIAL_COLUMNS: Final = (
     *("issuer_id", "credential_id", "learner_id", "achievement_id", "achievement_version"),
     *("achievement_name", "issuer_name", "contact", "signed_at"),
 )
@@ -70,7 +70,8 @@ async def keep_credentials(connection: Connection, batch: Sequence[Recorded]) ->
         for each in batch
         if isinstance(event := each.event, CredentialSigned)
     ]
-    if signed and not await copied(connection, "credential", CREDENTIAL, signed):
+    # In any order: a credential is signed once, and whoever writes it has claimed that event.
+    if signed and not await copied(connection, "credential", CREDENTIAL_COLUMNS, signed):
         await connection.execute(SIGNED, *zip(*signed, strict=True))
     revoked = [(each.issuer_id, each.event) for each in batch if isinstance(each.event, CredentialRevoked)]
     if revoked:

@@ -1,9 +1,9 @@
 """What is sealed: the record of an attempt, in assessment.passed and .failed, and a learner's contact.
 
-The assessor writes records, the issuer reads them and writes contacts, the notifier reads those, each with
-the learner's key; nobody else ever sees them. They are contracts like the events are: they lie in the log for
-ever, so only optional fields may be added. Numbers are integers or decimal strings, never floats, since what
-is signed later must not depend on how a float prints.
+The assessor writes records and shows them to their tenant, the issuer reads them and writes contacts, the
+notifier reads those, each with the learner's key; nobody else ever sees them. They are contracts like the
+events are: they lie in the log for ever, so only optional fields may be added. Numbers are integers or
+decimal strings, never floats, since what is signed later must not depend on how a float prints.
 
 Structs of msgspec and not models: what a caller sends is judged at the door, and what opens under a learner's
 key was written here. A credential takes a dozen of them, written and read (docs/adr/0012-libraries.md).

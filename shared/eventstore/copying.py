@@ -19,7 +19,8 @@ async def copied(
 ) -> bool:
     """Copy `rows` into `table` as part of the transaction at hand, or none of them.
 
-    Returns False where one was there already: nothing is changed then, and the transaction goes on. Rows of
+    Returns False where one was there already: the transaction goes on as if nothing had been tried, at the
+    price of rows for a later vacuum and of an error in PostgreSQL's own log, which names the key. Rows of
     which others may write some at this moment have to be in the order in which everybody locks them.
     """
     try:

@@ -17,7 +17,7 @@ from shared.eventstore import log
 from shared.eventstore.copying import copied
 from shared.eventstore.log import Append, Connection, Recorded, StreamKey
 
-INBOX = ("consumer", "event_id")
+INBOX_COLUMNS = ("consumer", "event_id")
 CLAIM = """
 INSERT INTO inbox (consumer, event_id)
 SELECT $1, id FROM unnest($2::uuid[]) AS id ORDER BY id
@@ -39,10 +39,11 @@ class Session:
         wanted = sorted(set(ids), key=attrgetter("bytes"))
         if not wanted:
             return set()
-        if await copied(self.connection, "inbox", INBOX, [(consumer, event_id) for event_id in wanted]):
+        rows = [(consumer, event_id) for event_id in wanted]
+        if await copied(self.connection, "inbox", INBOX_COLUMNS, rows):
             return set(wanted)
-        rows = await self.connection.fetch(CLAIM, consumer, wanted)
-        return {row["event_id"] for row in rows}
+        claimed = await self.connection.fetch(CLAIM, consumer, wanted)
+        return {row["event_id"] for row in claimed}
 
     async def claimed(self, consumer: str, ids: Iterable[UUID]) -> set[UUID]:
         """Return those of `ids` that `consumer` has taken before, without taking any."""
@@ -64,5 +65,8 @@ class Session:
             yield
 
     async def append(self, appends: Sequence[Append]) -> list[Recorded]:
-        """Add events under the append lock; once a session, and only projections after it; see log.append."""
+        """Add events under the append lock; see log.append.
+
+        Once a session, unless an `attempt` took the first back; and only projections after it.
+        """
         return await log.append(self.connection, appends, self.at)

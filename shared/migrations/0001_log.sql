@@ -7,7 +7,7 @@ CREATE TABLE event (
     version   integer NOT NULL CHECK (version >= 1),
     type      text NOT NULL,
     data      bytea NOT NULL,
-    meta      json NOT NULL,  -- as it was written: nothing is looked up by it
+    meta      jsonb NOT NULL,
     id        uuid NOT NULL,
     at        timestamptz NOT NULL,
     UNIQUE (issuer_id, stream, version)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.assessor.handlers.enquire import Recollection
@@ -13,9 +12,9 @@ from services.assessor.handlers.submission import Answer
 
 
 class Reply(BaseModel):
-    """An answer's shape."""
+    """An answer's shape; made of members or of an object that has them among its attributes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
 
 class Outcome(Reply):
@@ -88,12 +87,12 @@ class RecordedAssessment(Outcome):
             **_outcome_fields(recollection.answer),
             submitted_at=recollection.submitted_at,
             assessed_at=recollection.assessed_at,
-            learner=AssessedLearner(**asdict(record.learner)),
-            results=tuple(CriterionResult(**asdict(each)) for each in record.results),
+            learner=AssessedLearner.model_validate(record.learner),
+            results=tuple(CriterionResult.model_validate(each) for each in record.results),
             assessor=record.assessor,
             supervision=record.supervision,
             identity_check=record.identity_check,
-            evidence=tuple(EvidenceLink(**asdict(each)) for each in record.evidence),
+            evidence=tuple(EvidenceLink.model_validate(each) for each in record.evidence),
             narrative=record.narrative,
         )
 

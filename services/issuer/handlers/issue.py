@@ -171,7 +171,8 @@ class Issue:
         opened = {each.holding: each.credential_id for each in reversed(wanted)}  # the first of each
         held = await lock_holdings(session.connection, opened)
         definitions = await store.definitions(session.connection, (each.version for each in wanted))
-        # Whoever never held anything of an achievement was never issued a credential of it: nothing to load.
+        # Whoever never held anything of an achievement was never issued a credential of it: where all of the
+        # holdings are new, there is nothing to load.
         streams = {each.stream for each in wanted if held[each.holding] is not None}
         streams |= {_stream(key[0], holder) for key, holder in held.items() if holder is not None}
         histories = await session.load(streams)

@@ -12,9 +12,9 @@ CREATE TABLE holding (
     issuer_id      text NOT NULL,
     learner_id     uuid NOT NULL,
     achievement_id uuid NOT NULL,
-    credential_id  uuid NOT NULL,
+    credential_id  uuid,
     PRIMARY KEY (issuer_id, learner_id, achievement_id)
-);
+) WITH (fillfactor = 50);  -- every row is changed once, soon: on its page, without a new index entry
 
 -- Read models: projections.py writes them from events, and can write them again.
 

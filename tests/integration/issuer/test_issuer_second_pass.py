@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from uuid import uuid4
+
+import pytest
+
 from services.issuer.handlers.revoke import Revoke
+from services.issuer.holding_store import lock_holdings
 from services.issuer.replay import rebuild
 from shared.contracts.achievements import SecondPass
 from shared.contracts.credentials import CredentialIssued, CredentialRevoked, CredentialSigned
@@ -11,6 +18,10 @@ from tests.integration.issuer.conftest import META, SETTLE_WAIT_S, Desk, opened,
 from tests.unit.issuer.samples import DEFINITION
 
 ISSUE = "issuer.issue"
+
+
+class Interrupted(Exception):
+    """Ends a transaction without leaving anything."""
 
 
 async def twice(desk: Desk, policy: SecondPass) -> list[Recorded]:
@@ -107,3 +118,29 @@ async def test_who_passes_first_and_who_passes_again_may_come_in_one_batch(desk:
         "new-3": "new-2",
         "known-3": "known-2",
     }
+
+
+@pytest.mark.parametrize("first_ends", ["commits", "fails"])
+async def test_who_opens_a_holding_second_waits_and_finds_what_the_first_left(
+    desk: Desk, first_ends: str
+) -> None:
+    key = ("oslo", str(uuid4()), str(uuid4()))
+    one, other = str(uuid4()), str(uuid4())
+
+    async def second() -> dict[tuple[str, str, str], str | None]:
+        async with database.session() as session:
+            return await lock_holdings(session.connection, {key: other})
+
+    async with desk.database() as database:
+        with contextlib.suppress(Interrupted):
+            async with database.session() as session:
+                assert await lock_holdings(session.connection, {key: one}) == {key: None}
+                waiting = asyncio.create_task(second())
+                done, _ = await asyncio.wait([waiting], timeout=0.5)
+                assert not done
+                if first_ends == "fails":
+                    raise Interrupted
+        assert await waiting == {key: one if first_ends == "commits" else None}
+        async with database.session() as session:
+            left = one if first_ends == "commits" else other
+            assert await lock_holdings(session.connection, {key: str(uuid4())}) == {key: left}

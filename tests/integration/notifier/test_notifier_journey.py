@@ -85,7 +85,9 @@ async def test_a_partner_hears_of_the_kinds_that_it_asked_for_alone(
     assert len(town.mailbox.messages) == 2
 
 
-async def test_facts_heard_again_ask_for_nothing_new(open_town: Any, partner: PartnerEndpoint) -> None:
+async def test_facts_heard_again_beside_a_new_one_ask_for_nothing_but_the_new(
+    open_town: Any, partner: PartnerEndpoint
+) -> None:
     async with open_town() as town:
         await town.subscribe(partner)
         learner = await town.feed.learner()
@@ -94,11 +96,14 @@ async def test_facts_heard_again_ask_for_nothing_new(open_town: Any, partner: Pa
         await town.settled()
         told_once = await town.feed.told()
     await town.feed.admin.execute("DELETE FROM notifier.inbox; DELETE FROM notifier.cursor")
+    await town.feed.sign(learner)
     async with open_town() as town:  # everything is read again, and nothing is remembered but the log
         await town.settled()
-        assert await town.feed.told() == told_once
+        told = await town.feed.told()
+        assert told[: len(told_once)] == told_once
+        assert len(told) - len(told_once) == 4, "a letter and a webhook, asked for and sent"
         assert await town.feed.admin.fetch("SELECT * FROM notifier.dead_letter") == []
-        assert len(town.mailbox.messages) == len(partner.received) == 3
+        assert len(town.mailbox.messages) == len(partner.received) == 4
 
 
 UNCOMMITTED = """
