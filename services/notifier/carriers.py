@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.notifier import messages
 from services.notifier.channels import MailChannel, WebhookChannel
+from services.notifier.messages import wording_of
 from services.notifier.outcomes import GiveUp, Outcome
 from services.notifier.store import Held
 from services.notifier.webhook_secrets import WebhookSecrets
@@ -48,7 +48,7 @@ class WebhookCarrier:
         if subscription is None or subscription.state != "active":
             return GiveUp(f"subscription-{'deleted' if subscription is None else subscription.state}")
         at = now()
-        body = messages.webhook_body(
+        body = wording_of(held.wording).webhook_body(
             held.notification_id, held.issuer_id, held.about, held.credential, self._public_url
         )
         secrets = self._secrets.in_force(subscription, at)
@@ -82,7 +82,7 @@ class MailCarrier:
         if key is None:
             return GiveUp("learner-erased")
         learner = _open_contact(key, held)
-        letter = messages.letter(
+        letter = wording_of(held.wording).letter(
             held.notification_id, held.about, facts, learner, self._public_url, self._sender
         )
         channel = await self._idle.get()

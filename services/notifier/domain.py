@@ -86,6 +86,8 @@ class Attempt:
     current: bool
 
 
+WORDING: Final = 1
+"""The wording that new notifications are made with; services/notifier/messages.py knows them all."""
 UNKNOWN: Final = Notification()
 """A notification that nobody has asked for yet."""
 
@@ -137,6 +139,7 @@ def _request(
         learner_id=fact.learner_id,
         subscription_id=subscription_id,
         requested_at=at,
+        wording=WORDING,
     )
 
 

@@ -1,5 +1,9 @@
 """What is said: the body of a webhook and the letter to a learner, the same bytes at every attempt.
 
+A notification is asked for in a wording and keeps it: attempts go on for days, and a release may come between
+two of them. What must read differently is a new wording beside the old ones (tests/unit/notifier/golden holds
+their bytes). Only the address in From follows the settings.
+
 Everything comes from the fact that is told, its time included; nothing from the attempt. A webhook's body has
 ids, links and names of achievements, never the learner's name, e-mail or id, nor why a credential was
 revoked: that is between the issuer and the learner, and stands in the letter alone.
@@ -8,8 +12,9 @@ revoked: that is between the issuer and the learner, and stands in the letter al
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -17,6 +22,7 @@ import orjson
 from services.notifier.domain import About, CredentialFacts
 from services.notifier.letters import LetterFacts, credential_revoked_letter, credential_signed_letter
 from shared.contracts.sealed import SealedLearner
+from shared.errors import Unavailable
 
 REASONS: Final = {
     "issued-in-error": "it was issued in error",
@@ -94,3 +100,20 @@ def letter(
     return (
         credential_revoked_letter(told) if about == "credential.revoked" else credential_signed_letter(told)
     )
+
+
+class Wording(NamedTuple):
+    """One version of all that is said."""
+
+    webhook_body: Callable[[str, str, About, CredentialFacts, str], bytes]
+    letter: Callable[[str, About, CredentialFacts, SealedLearner, str, str], bytes]
+
+
+WORDINGS: Final[Mapping[int, Wording]] = {1: Wording(webhook_body, letter)}
+
+
+def wording_of(number: int) -> Wording:
+    """Return a wording. Raises Unavailable for one that only a newer program knows."""
+    if number not in WORDINGS:
+        raise Unavailable(f"Wording {number} is not known to this version of the notifier.")
+    return WORDINGS[number]

@@ -44,7 +44,7 @@ WHERE c.issuer_id = r.issuer_id AND c.credential_id = r.credential_id AND c.revo
 """
 DELIVERY_COLUMNS: Final = (
     *("issuer_id", "notification_id", "channel", "lane", "about", "event_id", "credential_id", "learner_id"),
-    *("subscription_id", "state", "attempts_max", "due_at", "requested_at"),
+    *("subscription_id", "state", "attempts_max", "due_at", "requested_at", "wording"),
 )
 
 
@@ -121,6 +121,7 @@ async def open_deliveries(connection: Connection, requested: Sequence[Recorded])
             ATTEMPTS_MAX,
             event.requested_at,
             event.requested_at,
+            event.wording,
         )
         for each in requested
         if isinstance(event := each.event, NotificationRequested)

@@ -32,6 +32,7 @@ class Held:
     about: About
     attempts: int
     attempts_max: int
+    wording: int
     holder: UUID
     credential: CredentialFacts
     subscription: Subscription | None
@@ -99,7 +100,7 @@ WITH RECURSIVE lane AS (
     FROM taken WHERE d.issuer_id = taken.issuer_id AND d.notification_id = taken.notification_id
     RETURNING d.*
 )
-SELECT held.notification_id, held.lane, held.about, held.attempts, held.attempts_max,
+SELECT held.notification_id, held.lane, held.about, held.attempts, held.attempts_max, held.wording,
        c.credential_id, c.learner_id, c.achievement_id, c.achievement_version, c.achievement_name,
        c.issuer_name, c.contact, c.signed_at, c.revoked_at, c.revocation_reason,
        held.issuer_id, s.subscription_id, s.url, s.events, s.state, s.secret, s.retiring_secret,
@@ -140,6 +141,7 @@ def _held(row: Any, holder: UUID) -> Held:
         about=row["about"],
         attempts=row["attempts"],
         attempts_max=row["attempts_max"],
+        wording=row["wording"],
         holder=holder,
         credential=CredentialFacts(
             str(row["credential_id"]),

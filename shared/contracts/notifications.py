@@ -24,7 +24,10 @@ class _Notification(KeptEvent):
 
 
 class NotificationRequested(_Notification):
-    """Somebody shall be told of `about` by mail, or by webhook to one subscription."""
+    """Somebody shall be told of `about` by mail, or by webhook to one subscription.
+
+    `wording` is the version of the message: every attempt says the same, also after a release between them.
+    """
 
     TYPE: ClassVar[str] = "notification.requested.v1"
 
@@ -35,6 +38,7 @@ class NotificationRequested(_Notification):
     learner_id: Uuid
     subscription_id: Uuid | None = None
     requested_at: Instant
+    wording: int = Field(default=1, ge=1)
 
 
 class NotificationSent(_Notification):

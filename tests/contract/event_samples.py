@@ -217,6 +217,7 @@ SAMPLES: tuple[Event, ...] = (
         learner_id=LEARNER,
         subscription_id="01957c3e-2f00-7000-8000-000000000005",
         requested_at=AT,
+        wording=2,
     ),
     NotificationSent(notification_id=NOTIFICATION, attempts=2, sent_at=AT),
     NotificationGaveUp(notification_id=NOTIFICATION, attempts=10, reason="refused", gave_up_at=LATER),

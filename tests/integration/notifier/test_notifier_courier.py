@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notifier import store
+from services.notifier import domain, messages, store
 from services.notifier.domain import ATTEMPTS_MAX
 from services.receivers import PartnerEndpoint
 from shared.database import Database
@@ -53,6 +53,24 @@ async def test_every_attempt_has_the_same_id_the_same_body_and_the_same_message(
     rows = await town.feed.rows("state, attempts")
     assert rows == [{"state": "sent", "attempts": 4}] * 2
     assert await town.feed.told() == ["requested"] * 2 + ["sent"] * 2
+
+
+async def test_an_attempt_after_a_release_says_what_the_ones_before_it_said(
+    town: Any, partner: PartnerEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.subscribe(partner)
+    partner.fail(1, 500)
+    await town.feed.sign(await town.feed.learner())
+    await town.settled()
+    later = messages.WORDINGS[1]._replace(webhook_body=lambda *_: b'{"said":"otherwise"}')
+    monkeypatch.setattr(messages, "WORDINGS", {1: messages.WORDINGS[1], 2: later})
+    monkeypatch.setattr(domain, "WORDING", 2)
+    await town.feed.make_all_due()
+    await town.feed.sign(await town.feed.learner())
+    await town.settled()
+
+    first, again, other = (each.body for each in partner.received)
+    assert sorted([again, other]) == sorted([first, b'{"said":"otherwise"}'])
 
 
 async def test_a_failed_attempt_waits_for_its_moment(town: Any, partner: PartnerEndpoint) -> None:
