@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import structlog
 
+from shared import telemetry
 from shared.errors import MicrocredError, StaleStream, TooMany, Unavailable
 from shared.telemetry import safe_traceback
 
@@ -25,6 +26,8 @@ STOPPING = "The service is stopping."
 
 Command = TypeVar("Command")
 Answer = TypeVar("Answer")
+Asked: TypeAlias = tuple[Command, asyncio.Future[Answer], str | None]
+"""A command, who waits for its answer, and the correlation of whoever asked: a flush is no one's request."""
 Flush = Callable[[Sequence[Command]], Awaitable[Sequence[Answer | MicrocredError]]]
 
 logger = structlog.get_logger(__name__)
@@ -41,7 +44,7 @@ class Batcher(Generic[Command, Answer]):
     def __init__(self, flush: Flush[Command, Answer], batch_max: int = BATCH_COMMANDS_MAX) -> None:
         self._flush = flush
         self._batch_max = batch_max
-        self._waiting: OrderedDict[str, deque[tuple[Command, asyncio.Future[Answer]]]] = OrderedDict()
+        self._waiting: OrderedDict[str, deque[Asked[Command, Answer]]] = OrderedDict()
         self._backlog = 0
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -59,7 +62,7 @@ class Batcher(Generic[Command, Answer]):
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         for queue in self._waiting.values():
-            for _command, future in queue:
+            for _command, future, _correlation in queue:
                 _fail(future, Unavailable(STOPPING))
         self._waiting.clear()
         self._backlog = 0
@@ -76,13 +79,13 @@ class Batcher(Generic[Command, Answer]):
         if self._backlog >= BACKLOG_COMMANDS_MAX or len(queue) >= TENANT_COMMANDS_MAX:
             raise TooMany("Too many commands wait; send again in a moment.", retry_after_s=1.0)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(tenant, deque()).append((command, future))
+        self._waiting.setdefault(tenant, deque()).append((command, future, telemetry.correlation.get()))
         self._backlog += 1
         self._arrived.set()
         return await future
 
-    def _next_batch(self) -> list[tuple[Command, asyncio.Future[Answer]]]:
-        batch: list[tuple[Command, asyncio.Future[Answer]]] = []
+    def _next_batch(self) -> list[Asked[Command, Answer]]:
+        batch: list[Asked[Command, Answer]] = []
         while self._waiting and len(batch) < self._batch_max:
             tenant, queue = self._waiting.popitem(last=False)
             batch.append(queue.popleft())
@@ -103,25 +106,27 @@ class Batcher(Generic[Command, Answer]):
                     await flushing
                     raise
 
-    async def _settle(self, batch: list[tuple[Command, asyncio.Future[Answer]]]) -> None:
+    async def _settle(self, batch: list[Asked[Command, Answer]]) -> None:
         try:
-            answers = await self._attempt([command for command, _ in batch])
+            answers = await self._attempt([command for command, _, _ in batch])
         except Unavailable as away:
-            for _, future in batch:
+            for _, future, _ in batch:
                 _fail(future, away)
         except Exception as failure:
             if len(batch) > 1:
                 half = len(batch) // 2
                 await self._settle(batch[:half])
                 await self._settle(batch[half:])
-            elif isinstance(failure, StaleStream):
-                _fail(batch[0][1], Unavailable("Others write to the same thing; send again."))
+                return
+            _, future, correlation = batch[0]
+            if isinstance(failure, StaleStream):
+                _fail(future, Unavailable("Others write to the same thing; send again."))
             else:
                 if not isinstance(failure, MicrocredError):
-                    logger.error("command failed", error=safe_traceback(failure))
-                _fail(batch[0][1], failure)
+                    logger.error("command failed", correlation=correlation, error=safe_traceback(failure))
+                _fail(future, failure)
         else:
-            for (_, future), answer in zip(batch, answers, strict=True):
+            for (_, future, _), answer in zip(batch, answers, strict=True):
                 _settle_one(future, answer)
 
     async def _attempt(self, commands: list[Command]) -> Sequence[Answer | Exception]:

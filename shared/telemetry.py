@@ -1,6 +1,7 @@
 """Logs and metrics: what an operator sees. Never a name, an e-mail, a document or a secret.
 
-Logs are JSON lines on standard error with a correlation id; the metrics stand at /metrics of each service.
+Logs are JSON lines on standard error; the metrics stand at /metrics of each service. What is said of one
+request, record or delivery has a correlation id; what is said of a batch, a lane or a process has none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from shared.errors import MicrocredError
 TRACEBACK_CAUSES_MAX = 5
 
 correlation: ContextVar[str | None] = ContextVar("correlation", default=None)
-"""The correlation id of the request or record in hand."""
+"""The correlation id of the request in hand, or of the delivery that is attempted.
+
+Lanes do not set it: a batch has as many as it has records. A line about one record names that record's own.
+"""
 
 RECORDS = Counter(
     "microcred_consumer_records_total", "Records by what became of them", ["consumer", "outcome"]

@@ -5,7 +5,8 @@ attempt counts when it is begun. Outcomes go through a Batcher: whatever ended d
 next. Each lane (a subscription, or one tenant's mail) has few attempts under way at once, and lanes take
 turns, so that a slow endpoint or a tenant's thousand letters hold back nobody else.
 
-A courier sends what the table says is due and nothing else: replaying events makes nothing due.
+A courier sends what the table says is due and nothing else: replaying events makes nothing due. Each
+attempt is a task of its own; what is logged in it carries the correlation of the request that led to it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from services.notifier.domain import Attempt, Channel, used_up
 from services.notifier.handlers.record import Attempted, OutcomeRecorder
 from services.notifier.outcomes import GiveUp, Outcome, TryLater
 from services.notifier.store import Held
+from shared import telemetry
 from shared.batching import Batcher
 from shared.clock import random_uuid
 from shared.database import Database
@@ -133,6 +135,7 @@ class Courier:
         return taken
 
     async def _attempt(self, held: Held, outcomes: Batcher[Attempted, None], lease_ends: float) -> None:
+        telemetry.correlation.set(held.correlation)
         try:
             attempted = Attempted(held, await self._outcome(held))
             await _record(attempted, outcomes, lease_ends)
@@ -156,7 +159,11 @@ class Courier:
         except (Unavailable, StaleStream):
             return TryLater("unavailable")
         except Exception as bug:
-            logger.error("attempt failed for a fault of ours", error=safe_traceback(bug))
+            logger.error(
+                "attempt failed for a fault of ours",
+                notification_id=held.notification_id,
+                error=safe_traceback(bug),
+            )
             return TryLater("fault")
 
     async def _finish(self) -> None:

@@ -44,7 +44,7 @@ WHERE c.issuer_id = r.issuer_id AND c.credential_id = r.credential_id AND c.revo
 """
 DELIVERY_COLUMNS: Final = (
     *("issuer_id", "notification_id", "channel", "lane", "about", "event_id", "credential_id", "learner_id"),
-    *("subscription_id", "state", "attempts_max", "due_at", "requested_at", "wording"),
+    *("subscription_id", "state", "attempts_max", "due_at", "requested_at", "wording", "correlation"),
 )
 
 
@@ -122,6 +122,7 @@ async def open_deliveries(connection: Connection, requested: Sequence[Recorded])
             event.requested_at,
             event.requested_at,
             event.wording,
+            each.meta.correlation,
         )
         for each in requested
         if isinstance(event := each.event, NotificationRequested)

@@ -23,7 +23,8 @@ DeliveryRef = tuple[str, str]
 class Held:
     """A delivery that a courier has taken, with all that its message needs.
 
-    `holder` and `attempts` together name this very attempt: a later one has another number.
+    `holder` and `attempts` together name this very attempt: a later one has another number. `correlation` is
+    for logs alone, and None where an earlier release asked for the delivery.
     """
 
     issuer_id: str
@@ -34,6 +35,7 @@ class Held:
     attempts_max: int
     wording: int
     holder: UUID
+    correlation: str | None
     credential: CredentialFacts
     subscription: Subscription | None
 
@@ -101,6 +103,7 @@ WITH RECURSIVE lane AS (
     RETURNING d.*
 )
 SELECT held.notification_id, held.lane, held.about, held.attempts, held.attempts_max, held.wording,
+       held.correlation,
        c.credential_id, c.learner_id, c.achievement_id, c.achievement_version, c.achievement_name,
        c.issuer_name, c.contact, c.signed_at, c.revoked_at, c.revocation_reason,
        held.issuer_id, s.subscription_id, s.url, s.events, s.state, s.secret, s.retiring_secret,
@@ -143,6 +146,7 @@ def _held(row: Any, holder: UUID) -> Held:
         attempts_max=row["attempts_max"],
         wording=row["wording"],
         holder=holder,
+        correlation=row["correlation"],
         credential=CredentialFacts(
             str(row["credential_id"]),
             str(row["learner_id"]),

@@ -277,6 +277,7 @@ class Consumer:
         telemetry.RECORDS.labels(self.name, "buried").inc()
         logger.error(
             "record buried",
+            correlation=record.headers.get("ce_correlation"),
             consumer=self.name,
             topic=record.topic,
             offset=record.offset,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from shared import batching
+from shared import batching, telemetry
 from shared.batching import STALE_TRIES_MAX, Batcher
 from shared.errors import Conflict, Invalid, MicrocredError, StaleStream, TooMany, Unavailable
 
@@ -145,6 +146,24 @@ async def test_a_command_that_makes_the_flush_raise_is_isolated_by_halves(fault:
     assert [end for end in ends if not isinstance(end, Exception)] == ["0", "1", "2", "4", "5", "6", "7"]
     assert ends[3] is fault
     assert len(batches) == 1 + 2 * 3 + 1
+
+
+async def test_the_log_of_a_commands_fault_names_the_request_that_asked() -> None:
+    async def flush(commands: Sequence[str]) -> list[str | MicrocredError]:
+        if "bad" in commands:
+            raise ValueError
+        return list(commands)
+
+    async def requested(batcher: Batcher[str, str], command: str) -> str:
+        telemetry.correlation.set(f"of-{command}")
+        return await batcher.ask("a", command)
+
+    with capture_logs() as said:
+        async with Batcher(flush, BATCH) as batcher:
+            await asyncio.gather(
+                *(requested(batcher, each) for each in ("good", "bad", "better")), return_exceptions=True
+            )
+    assert [(line["event"], line["correlation"]) for line in said] == [("command failed", "of-bad")]
 
 
 async def test_unavailable_is_told_to_all_and_tried_once() -> None:

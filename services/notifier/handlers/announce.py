@@ -150,4 +150,10 @@ async def _ask(
 
 def _skip(reason: str, recorded: Recorded) -> None:
     SKIPPED.labels(reason).inc()
-    logger.info("not announced", reason=reason, issuer_id=recorded.issuer_id, event_id=str(recorded.id))
+    logger.info(
+        "not announced",
+        correlation=recorded.meta.correlation,
+        reason=reason,
+        issuer_id=recorded.issuer_id,
+        event_id=str(recorded.id),
+    )

@@ -129,6 +129,7 @@ def _tell_operators(attempted: Attempted, session: Session) -> None:
         return
     logger.info(
         "attempt without success",
+        correlation=held.correlation,
         issuer_id=held.issuer_id,
         notification_id=held.notification_id,
         attempts=held.attempts,

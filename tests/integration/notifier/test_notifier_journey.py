@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from standardwebhooks.webhooks import Webhook
+from structlog.testing import capture_logs
 
 from services.receivers import PartnerEndpoint
 from shared import telemetry
@@ -143,9 +144,12 @@ async def test_a_revocation_of_what_was_never_signed_is_told_to_nobody(
     await town.subscribe(partner)
     learner = await town.feed.learner()
     unsigned = town.feed.signed(learner)
-    await town.feed.revoke(learner, unsigned.credential_id)
-    await town.settled()
+    with capture_logs() as said:
+        await town.feed.revoke(learner, unsigned.credential_id)
+        await town.settled()
     assert await town.feed.told() == []
+    told = {(line["event"], line.get("correlation")) for line in said}
+    assert ("not announced", "correlation-of-the-test") in told
 
 
 async def test_a_partner_is_not_told_what_happened_long_before_it_subscribed(

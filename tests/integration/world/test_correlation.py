@@ -1,7 +1,8 @@
-"""One request can be followed through every service: in their logs of events, and in what they say."""
+"""One request can be followed through every service: in their logs of events, and in what they say of it."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -10,9 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr
 
 import httpx2
+import pytest
 import structlog
 
 from services.demo.sample import KEY_FILE
+from services.notifier import messages
 from shared.clock import ordered_uuid
 from shared.eventstore import Recorded
 from shared.eventstore.log import read_after
@@ -21,6 +24,8 @@ from tests.integration.world.conftest import PeopledWorld
 
 PRODUCERS = ("assessor", "issuer", "notifier")
 EVENTS_MAX = 10_000
+SAID_WAIT_S = 30
+SAID_POLL_S = 0.01
 ACTOR = re.compile(r"(?:operator:cli|(api-key|consumer|loop):([a-z0-9._-]+))")
 LED_TO = {
     ("assessment.submitted.v1", None),
@@ -35,6 +40,12 @@ LED_TO = {
     ("learner.erased.v1", None),
 }
 """Every event that three requests lead to, and the one that each was caused by."""
+SPOILT = """
+CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
+CREATE TRIGGER spoilt BEFORE INSERT ON {table} FOR EACH ROW {when} EXECUTE FUNCTION spoil()
+"""
+MENDED = "DROP FUNCTION spoil CASCADE"
 
 
 @contextmanager
@@ -149,6 +160,36 @@ async def test_every_event_says_who_caused_it_by_a_name_that_exists(world: Peopl
     assert kinds == {None, "api-key", "consumer", "loop"}
 
 
+@asynccontextmanager
+async def spoilt(world: PeopledWorld, table: str, when: str = "") -> AsyncIterator[None]:
+    """Let the notifier write no row to `table` until the block ends."""
+    [notifier] = [each for each in world.installation.house.services if each.name == "notifier"]
+    async with notifier.database.connection() as connection:
+        await connection.execute(SPOILT.format(table=table, when=when))
+    yield
+    async with notifier.database.connection() as connection:
+        await connection.execute(MENDED)
+
+
+async def submitted(world: PeopledWorld, correlation: str) -> None:
+    """Hand in an assessment that passes, naming a correlation of our own."""
+    async with provider_of(world, correlation) as http:
+        assert (await http.post("/assessor/assessments", json=world.assessment())).status_code == 201
+
+
+async def until_said(said: io.StringIO, event: str) -> None:
+    """Wait until a line tells of `event`."""
+    async with asyncio.timeout(SAID_WAIT_S):
+        while f'"{event}"' not in said.getvalue():  # noqa: ASYNC110 - the event is a line
+            await asyncio.sleep(SAID_POLL_S)
+
+
+def correlations_of(said: io.StringIO) -> set[tuple[str, str | None]]:
+    """Return what was told of, each with the correlation of its line."""
+    lines = [json.loads(line) for line in said.getvalue().splitlines()]
+    return {(line["event"], line.get("correlation")) for line in lines}
+
+
 async def test_what_the_services_log_of_a_request_carries_its_correlation(world: PeopledWorld) -> None:
     learner = {"reference": "L-1", "name": "Learner", "email": "learner@example.org"}
     await world.passed(learner=learner)
@@ -159,6 +200,38 @@ async def test_what_the_services_log_of_a_request_carries_its_correlation(world:
             assert (await http.post("/assessor/assessments", json=unheard_of)).status_code == 503
         async with provider_of(world, "of-an-erasure:5") as http:
             assert (await http.delete(f"/assessor/learners/{learner_id}")).is_success
-    lines = [json.loads(line) for line in said.getvalue().splitlines()]
-    told = {(line["event"], line.get("correlation")) for line in lines}
-    assert {("request not served", "of-a-submission:4"), ("learner erased", "of-an-erasure:5")} <= told
+    expected = {("request not served", "of-a-submission:4"), ("learner erased", "of-an-erasure:5")}
+    assert expected <= correlations_of(said)
+
+
+async def test_what_a_lane_logs_of_one_record_carries_the_correlation_of_its_request(
+    world: PeopledWorld,
+) -> None:
+    with logging_as_in_production() as said:
+        async with spoilt(world, "credential"):
+            await submitted(world, "of-the-buried:6")
+            await world.settled()
+    assert ("record buried", "of-the-buried:6") in correlations_of(said)
+
+
+async def test_what_a_courier_logs_of_an_attempt_carries_the_correlation_of_its_request(
+    world: PeopledWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.mailbox.refuse(1, "550 5.1.1 Nobody of that name")
+    with logging_as_in_production() as said:
+        await submitted(world, "of-the-refused:7")
+        await world.settled()
+        async with spoilt(world, "event", "WHEN (NEW.type = 'notification.sent.v1')"):
+            await submitted(world, "of-the-unwritten:8")
+            await until_said(said, "command failed")
+        await world.settled()
+        monkeypatch.setattr(messages, "webhook_body", lambda *_: 1 / 0)
+        await submitted(world, "of-the-fault:9")
+        await world.settled()
+    expected = {
+        ("attempt without success", "of-the-refused:7"),
+        ("command failed", "of-the-unwritten:8"),
+        ("attempt failed for a fault of ours", "of-the-fault:9"),
+        ("attempt without success", "of-the-fault:9"),
+    }
+    assert expected <= correlations_of(said)
