@@ -225,7 +225,8 @@ async def test_what_a_courier_logs_of_an_attempt_carries_the_correlation_of_its_
             await submitted(world, "of-the-unwritten:8")
             await until_said(said, "command failed")
         await world.settled()
-        monkeypatch.setattr(messages, "webhook_body", lambda *_: 1 / 0)
+        spoilt_wording = messages.WORDINGS[1]._replace(webhook_body=lambda *_: 1 / 0)
+        monkeypatch.setattr(messages, "WORDINGS", {1: spoilt_wording})
         await submitted(world, "of-the-fault:9")
         await world.settled()
     expected = {
