@@ -15,6 +15,7 @@ from shared.loopback import loopback_client
 from tests.contract.bus.buses import ONE_BROKER
 from tests.integration.issuer.posting import NAME, credential, end, post
 from tests.integration.world.conftest import SETTLE_WAIT_S, PeopledWorld
+from tests.integration.world.signed_addresses import Walk, without_context
 
 
 @pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), "local"])
@@ -47,13 +48,17 @@ async def test_a_passed_assessment_becomes_a_credential_that_verifies(world: Peo
 async def test_what_is_signed_resolves_and_names_one_address(world: PeopledWorld) -> None:
     facts = await world.passed()
     credential = (await world.provider.fetch(facts["url"])).json()
-    subject = credential["credentialSubject"]
+    public_url = world.installation.address
+    walk = Walk(world, public_url, credential["issuer"]["id"])
+    await walk.follow(credential)
+    assert walk.faults == []
+    profile = f"{public_url}/issuers/{SLUG}"
+    achievement = f"{public_url}/achievements/{world.achievement_id}/1"
     status = credential["credentialStatus"]["statusListCredential"]
-    for url in (credential["id"], subject["achievement"]["id"], status):
-        assert url.startswith(world.installation.address)
-        assert (await world.provider.fetch(url)).status_code == 200
-    profile = f"{world.installation.address}/issuers/{SLUG}"
-    assert (await world.provider.fetch(profile)).json()["name"] == credential["issuer"]["name"]
+    assert set(walk.pages) == {facts["url"], achievement, profile, status}
+    assert walk.pages[facts["url"]] == credential
+    assert without_context(walk.pages[achievement]) == credential["credentialSubject"]["achievement"]
+    assert without_context(walk.pages[profile]) == credential["issuer"]
     did = (await world.provider.fetch(f"{profile}/did.json")).json()
     assert did["id"] == credential["issuer"]["id"]
     assert credential["proof"][0]["verificationMethod"] in did["assertionMethod"]
@@ -96,6 +101,11 @@ async def test_what_was_posted_is_signed_and_verifies_until_it_is_revoked(world:
         document = json.dumps(answer.json()["verifiableCredential"]).encode()
         await world.settled()
         assert (await world.provider.verify(document))["verdict"] == "valid"
+        signed = json.loads(document)
+        walk = Walk(world, world.installation.address, signed["issuer"])
+        await walk.follow(signed)
+        assert walk.faults == []
+        assert set(walk.pages) == {signed["credentialStatus"]["statusListCredential"]}
         assert (await end(http, NAME)).status_code == 200
     await world.settled()
     verdict = await world.provider.verify(document)

@@ -1,18 +1,25 @@
-"""docs/how-to/sign-in-other-forms.md, pasted block after block: a credential in each form, and new keys."""
+"""docs/how-to/sign-in-other-forms.md, pasted block after block: a credential in each form, and new keys.
+
+What each form names leads somewhere: here the issuer is a did:web, and PUBLIC_URL is not where it listens.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from services.demo.sample import SLUG
+from shared.proofs import base64url
 from tests.integration.world.conftest import PeopledWorld
+from tests.integration.world.signed_addresses import Walk
 from tests.integration.world.terminal import Terminal, blocks
 
 PUBLIC = "https://credentials.example.edu"
+TOKENS = ("application/vc+jwt", "application/jwt")
 
 
 @pytest.fixture
@@ -31,6 +38,11 @@ async def verdict(world: PeopledWorld, content: bytes) -> str:
     async with httpx2.AsyncClient(base_url=world.installation.address) as client:
         answer = await client.post("/verifier/verify", content=content)
     return str(answer.json()["verdict"])
+
+
+def claims(token: str) -> list[Any]:
+    """The header and the payload of a token."""
+    return [json.loads(base64url.decode(part)) for part in token.split(".")[:2]]
 
 
 async def test_the_page_leads_to_a_credential_in_each_form_and_to_new_keys(
@@ -52,3 +64,19 @@ async def test_the_page_leads_to_a_credential_in_each_form_and_to_new_keys(
     assert [await verdict(world, each) for each in (document, *tokens)] == ["valid"] * 3
     assert (await terminal.paste(rotated)).count(f"of {SLUG}. It signs from") == 2
     assert [await verdict(world, each) for each in (document, *tokens)] == ["valid"] * 3
+
+
+async def test_the_addresses_in_every_form_resolve(world: PeopledWorld) -> None:
+    told = await world.passed()
+    path = f"/credentials/{told['credential_id']}"
+    async with httpx2.AsyncClient(base_url=world.installation.address) as client:
+        document = (await client.get(path)).json()
+        tokens = [(await client.get(path, headers={"Accept": form})).text for form in TOKENS]
+    assert len(document["proof"]) == 2
+    walk = Walk(world, PUBLIC, document["issuer"]["id"])
+    await walk.follow([document, *(claims(token) for token in tokens)])
+    assert walk.faults == []
+    profile = f"{PUBLIC}/issuers/{SLUG}"
+    achievement = f"{PUBLIC}/achievements/{world.achievement_id}/1"
+    status = document["credentialStatus"]["statusListCredential"]
+    assert set(walk.pages) == {f"{PUBLIC}{path}", achievement, profile, f"{profile}/did.json", status}
