@@ -26,7 +26,7 @@ from services.starting import cluster_of
 from shared.bus.kafka.rights import grants
 from shared.bus.kafka.topics import Durability, create, differences
 from shared.contracts.topics import TOPICS
-from shared.errors import MicrocredError
+from shared.errors import Rejected, Unavailable
 from shared.settings import KafkaSettings
 from shared.telemetry import configure_logging
 
@@ -72,7 +72,7 @@ def main() -> int:
     durability = Durability(asked.replication_factor, asked.min_insync_replicas)
     try:
         return asyncio.run(look_after(durability, check_only=asked.check))
-    except MicrocredError as refusal:
+    except (Rejected, Unavailable) as refusal:
         print(refusal.message, file=sys.stderr)
         return 1
 

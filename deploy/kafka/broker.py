@@ -17,7 +17,7 @@ from shared.embedded.kafka.artifacts import say_on_standard_error  # noqa: E402
 from shared.embedded.kafka.broker import Broker, running  # noqa: E402
 from shared.embedded.kafka.place import Place  # noqa: E402
 from shared.embedded.ports import HOST  # noqa: E402
-from shared.errors import MicrocredError  # noqa: E402
+from shared.errors import Rejected, Unavailable  # noqa: E402
 
 
 def start(folder: Path, port: int | None) -> None:
@@ -50,7 +50,7 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         start(asked.folder, asked.port) if asked.verb == "start" else stop(asked.folder)
-    except MicrocredError as refusal:
+    except (Rejected, Unavailable) as refusal:
         print(refusal.message, file=sys.stderr)
         return 1
     return 0

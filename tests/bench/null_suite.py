@@ -29,6 +29,10 @@ class NullSuite:
         """Return 64 zero bytes."""
         return HASH_DATA
 
+    def hash_all(self, document: JsonObject, proof_configs: Sequence[JsonObject]) -> list[bytes]:
+        """Return 64 zero bytes for each."""
+        return [HASH_DATA] * len(proof_configs)
+
     def sign(self, signer: MessageSigner, hashes: Sequence[bytes]) -> list[bytes]:
         """Return 64 zero bytes for each."""
         return [SIGNATURE] * len(hashes)

@@ -145,8 +145,9 @@ def _text(document: dict[str, Any], place: Place, change: Any) -> bytes:
 def _copied_along(value: Any, place: Place) -> Any:
     """`value` with copies of all that lies on the way to `place`; what stands beside it is shared."""
     copied = copy.copy(value)
-    if place and (isinstance(copied, list) or place[0] in copied):
-        copied[place[0]] = _copied_along(copied[place[0]], place[1:])
+    step: Any = place[0] if place else None
+    if place and (isinstance(copied, list) or step in copied):
+        copied[step] = _copied_along(copied[step], place[1:])
     return copied
 
 

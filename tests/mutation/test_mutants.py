@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from shared.proofs.suites import SUITES
@@ -13,7 +15,7 @@ TOKENS_SAMPLED = 13_000
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_small_change_of_a_signed_credential_is_accepted(
-    name: str, record_property: pytest.RecordProperty
+    name: str, record_property: Callable[[str, object], None]
 ) -> None:
     targets = TARGETS[name]()
     assert len(targets) == SHAPES
