@@ -2,7 +2,8 @@
 
 Files stay within LINES_MAX, functions within FUNCTION_LINES_MAX; every setting says what it is for; nothing
 is left for later, no module is a drawer for odds and ends, and no address of a package registry stands
-anywhere (where packages come from is the business of whoever installs them).
+anywhere (where packages come from is the business of whoever installs them). A service speaks SQL in its
+stores, projections and replay alone.
 """
 
 from __future__ import annotations
@@ -30,6 +31,15 @@ REGISTRIES = re.compile(
     r"|proxy\.golang\.org|crates\.io|--(?:extra-)?index-url[ =]+\S",
     re.IGNORECASE,
 )
+
+STATEMENT = re.compile(
+    r"\s*(?:SELECT|INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|WITH|COPY|TRUNCATE|LOCK\s+TABLE)\s"
+)
+"""How SQL begins, in capitals as it is written here: in small letters these are words of sentences."""
+SQL_ROOMS = {"store", "projections", "replay"}
+"""Last words of the names of modules in which a service speaks SQL."""
+OUTSIDERS = {"demo"}
+"""Folders of services/ that are no service; what they count in the logs of all of them is nobody's own."""
 
 
 def sources(project: Path) -> Iterator[Path]:
@@ -97,6 +107,29 @@ def forbidden_words(project: Path) -> Iterator[str]:
                 yield f"{where}: the address of a package registry"
 
 
+def misplaced_sql(project: Path) -> Iterator[str]:
+    """SQL of a service in a module that is not one of its rooms for it."""
+    for file in modules(project):
+        name = file.relative_to(project)
+        if name.parts[0] != "services" or len(name.parts) < 3 or name.parts[1] in OUTSIDERS:
+            continue
+        if file.stem.rpartition("_")[2] in SQL_ROOMS:
+            continue
+        for line in sql_lines(ast.parse(file.read_text("utf-8"))):
+            yield f"{name}:{line}: SQL outside of stores, projections and replay"
+
+
+def sql_lines(module: ast.Module) -> Iterator[int]:
+    """Lines on which a module speaks SQL, or has a table filled; what only stands there is no statement."""
+    unused = [node.value for node in ast.walk(module) if isinstance(node, ast.Expr)]
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if STATEMENT.match(node.value) and node not in unused:
+                yield node.lineno
+        elif isinstance(node, ast.Attribute) and node.attr == "copy_records_to_table":
+            yield node.lineno
+
+
 def undescribed_settings(project: Path) -> Iterator[str]:
     """Settings that do not say what they are for."""
     if str(project) not in sys.path:
@@ -113,7 +146,7 @@ def undescribed_settings(project: Path) -> Iterator[str]:
                         yield f"{file.relative_to(project)}: {each.__name__}.{name} has no description"
 
 
-CHECKS = (too_long, without_docstring, drawers, forbidden_words, undescribed_settings)
+CHECKS = (too_long, without_docstring, drawers, forbidden_words, misplaced_sql, undescribed_settings)
 
 
 def faults(project: Path = PROJECT) -> Iterable[str]:

@@ -10,6 +10,7 @@ import pytest
 from tests.contract import limits
 
 DOCSTRING = '"""What it is."""\n'
+QUERY = DOCSTRING + 'ROWS = "SELECT id FROM credential"\n'
 
 
 @pytest.mark.parametrize("check", limits.CHECKS, ids=lambda check: check.__name__)
@@ -34,6 +35,18 @@ def test_the_project_is_within_its_limits(check: Callable[[Path], Iterator[str]]
         (limits.forbidden_words, "docs/page.md", "TO" + "DO: write this\n"),
         (limits.forbidden_words, "requirements/run.txt", "https://pypi" + ".org/simple\n"),
         (limits.forbidden_words, ".ci/run", "pip --index-url" + " https://mirror.example/simple\n"),
+        (limits.misplaced_sql, "services/issuer/handlers/sign.py", QUERY),
+        (limits.misplaced_sql, "services/issuer/restored.py", QUERY),
+        (
+            limits.misplaced_sql,
+            "services/issuer/api/pages.py",
+            DOCSTRING + 'def f(t):\n    return f"""\n    UPDATE {t} SET x = 1"""\n',
+        ),
+        (
+            limits.misplaced_sql,
+            "services/issuer/service.py",
+            DOCSTRING + 'async def f(c):\n    await c.copy_records_to_table("credential")\n',
+        ),
     ],
 )
 def test_a_breach_is_seen(
@@ -53,3 +66,25 @@ def test_what_stands_at_a_limit_is_within_it(tmp_path: Path) -> None:
     file.write_text(DOCSTRING + body + "x = 1\n" * (limits.LINES_MAX - limits.FUNCTION_LINES_MAX - 1))
     for check in (limits.too_long, limits.without_docstring, limits.drawers, limits.forbidden_words):
         assert list(check(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("services/issuer/store.py", QUERY),
+        ("services/issuer/holding_store.py", QUERY),
+        ("services/issuer/projections.py", QUERY),
+        ("services/issuer/replay.py", QUERY),
+        ("services/world.py", QUERY),
+        ("shared/eventstore/log.py", QUERY),
+        (
+            "services/issuer/domain.py",
+            '"""SELECT is no word of this module."""\nSENTENCE = "With care. Update it."\n',
+        ),
+    ],
+)
+def test_sql_in_its_rooms_and_words_of_sentences_are_no_breach(tmp_path: Path, path: str, text: str) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    assert list(limits.misplaced_sql(tmp_path)) == []
