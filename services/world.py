@@ -16,6 +16,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -29,6 +30,7 @@ from services.world_folder import kept_port, read_environment, was_started, writ
 from shared.app import application, listening
 from shared.embedded import Cluster
 from shared.embedded.ports import is_free
+from shared.embedded.stopping import held
 from shared.errors import Conflict
 from shared.provision import LOGIN_ROLES, SIGNER_ROLE, provision
 from shared.sealing import MasterKey
@@ -75,18 +77,15 @@ async def world_environment(
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
     admin_dsn = os.environ.get("DATABASE_URL")
     cluster = None
-    if admin_dsn is None:
-        cluster = await asyncio.to_thread(Cluster.open, folder / "postgres", durable=durable)
-    try:
-        if cluster is not None:
+    async with AsyncExitStack() as stack:
+        if admin_dsn is None:
+            starting = partial(Cluster.open, folder / "postgres", durable=durable)
+            cluster = await stack.enter_async_context(held(starting))
             admin_dsn = await _own_database(cluster)
-        environment = _environment(folder, port, admin_dsn or "") | dict(overrides)
-        await provision(admin_dsn or "", _passwords(environment))
+        environment = _environment(folder, port, admin_dsn) | dict(overrides)
+        await provision(admin_dsn, _passwords(environment))
         write_environment(folder, environment)
         yield environment, cluster
-    finally:
-        if cluster is not None:
-            await asyncio.to_thread(cluster.stop)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from services import SERVICES
@@ -27,6 +28,7 @@ from shared.database import Database
 from shared.embedded.kafka.artifacts import Say, silent
 from shared.embedded.kafka.broker import Broker, running
 from shared.embedded.kafka.place import Place
+from shared.embedded.stopping import held
 from shared.service import Running
 
 OBSERVER_CONNECTIONS_MAX = "2"
@@ -94,11 +96,8 @@ async def kafka_of(folder: Path, overrides: Mapping[str, str], say: Say) -> Asyn
     if overrides.get("KAFKA_BOOTSTRAP_SERVERS"):
         yield {}
         return
-    broker = await asyncio.to_thread(_open_broker, folder / "kafka", say)
-    try:
+    async with held(partial(_open_broker, folder / "kafka", say)) as broker:
         yield {"KAFKA_BOOTSTRAP_SERVERS": broker.address}
-    finally:
-        await asyncio.to_thread(broker.stop)
 
 
 def _open_broker(folder: Path, say: Say) -> Broker:

@@ -6,9 +6,9 @@ start it again on the same port and data.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +18,7 @@ from shared.embedded.kafka.docker import DockerBroker
 from shared.embedded.kafka.java import JavaBroker
 from shared.embedded.kafka.place import Place
 from shared.embedded.ports import HOST
-from shared.embedded.stopping import Stopping
+from shared.embedded.stopping import Stopping, held
 from shared.errors import Conflict
 
 
@@ -121,8 +121,5 @@ def running(place: Place) -> JavaBroker | DockerBroker | None:
 @asynccontextmanager
 async def broker(folder: Path, *, port: int | None = None, say: Say = silent) -> AsyncIterator[Broker]:
     """Run a broker on `folder` until the block ends."""
-    opened = await asyncio.to_thread(Broker.open, folder, port=port, say=say)
-    try:
+    async with held(partial(Broker.open, folder, port=port, say=say)) as opened:
         yield opened
-    finally:
-        await asyncio.to_thread(opened.stop)
