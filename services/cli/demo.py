@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import asyncio
 import time
 from pathlib import Path
 from typing import Annotated
@@ -56,9 +56,8 @@ def demo(
 
 async def _demo(console: Console, bus: Bus, cohort: Path, out: Path | None) -> Report:
     began = time.monotonic()
-    leftovers.clear()
-    with tempfile.TemporaryDirectory(prefix=leftovers.PREFIX) as name:
-        folder = Path(name)
+    await asyncio.to_thread(leftovers.clear)  # a database that was left may take its time to end
+    with leftovers.own_folder() as folder:
         if bus is Bus.LOCAL:
             console.print("Starting PostgreSQL, assessor, issuer, verifier and notifier in one process …")
         async with (
