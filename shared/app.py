@@ -1,6 +1,7 @@
 """The HTTP application of a process: services by name, signed addresses at the root, health, metrics.
 
-`/` lists the pages of documentation; `/{service}/docs` are OpenAPI pages that need no other host.
+`/` lists the pages of documentation; `/{service}/docs` are OpenAPI pages that need no other host, and
+`/{service}` leads there.
 `/health/live` says that the process runs, `/health/ready` that it can work; all are open and tell nothing
 about anyone.
 """
@@ -19,7 +20,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
-from shared.front_page import front_page
+from shared.front_page import front_page, leading
 from shared.http import BODY_BYTES_MAX, Envelope, install_errors
 from shared.openapi import document_errors
 from shared.service import Running, Service
@@ -41,6 +42,7 @@ def service_app(service: Service) -> FastAPI:
     )
     install_errors(app)
     app.include_router(service.api)
+    app.include_router(leading("/", "docs"))
     document_errors(app)
     return app
 

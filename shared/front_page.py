@@ -1,7 +1,8 @@
 """What stands at `/`: where each service describes itself, for people as HTML and for programs as JSON.
 
-Open like the pages that it names, and it tells nothing about anyone. Links are relative: whatever stands in
-front of the process may put it under a path of its own.
+A service's name alone (`/issuer`, `/issuer/`) leads to its page. Open like the pages that it names, and it
+tells nothing about anyone. Links are relative: whatever stands in front of the process may put it under a
+path of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from shared.media_types import preferred
 
@@ -33,7 +34,7 @@ ITEM = '<li><a href="{docs}">{name}</a> (<a href="{openapi}">OpenAPI</a>)</li>'
 
 
 def front_page(services: Sequence[str]) -> APIRouter:
-    """Return the route of `/` for a process that runs `services`, by name."""
+    """Return the routes of `/` and of each name alone for a process that runs `services`, by name."""
     router = APIRouter()
     listed = [
         {"name": name, "docs": f"{path}docs", "openapi": f"{path}openapi.json"}
@@ -49,5 +50,18 @@ def front_page(services: Sequence[str]) -> APIRouter:
         if preferred(accept, TYPES) == "text/html":
             return HTMLResponse(PAGE.format(items=items), headers=headers)
         return JSONResponse({"documentation": listed}, headers=headers)
+
+    for name in services:
+        router.include_router(leading(f"/{name}", f"{name}/docs"))
+    return router
+
+
+def leading(path: str, docs: str) -> APIRouter:
+    """Return a route at `path` that leads to `docs`, which is relative to it."""
+    router = APIRouter()
+
+    @router.get(path, include_in_schema=False)
+    async def lead() -> Response:
+        return RedirectResponse(docs)
 
     return router

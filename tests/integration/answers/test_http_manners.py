@@ -151,6 +151,19 @@ async def test_the_root_leads_to_every_page_whether_a_program_or_a_browser_asks(
         assert (await client.get(f"/{link}")).status_code == 200
 
 
+async def test_the_name_of_a_service_leads_to_its_page_wherever_the_process_stands(
+    client: httpx2.AsyncClient,
+) -> None:
+    for path in ("/issuer", "/issuer/"):
+        led = await client.get(path)
+        assert led.status_code == 307
+        assert not re.match("/|https?:", led.headers["location"]), "whatever stands in front may add a path"
+        assert led.next_request is not None
+        assert led.next_request.url.path == "/issuer/docs"
+    assert "/" not in (await client.get("/issuer/openapi.json")).json()["paths"]
+    assert "/issuer" not in (await client.get("/openapi.json")).json()["paths"]
+
+
 async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing(
     client: httpx2.AsyncClient, house: Running
 ) -> None:
