@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from services.cli.running import Folder, console, database_of, run, table
+from services.cli.running import Folder, console, database_of, run
 from services.issuer.handlers.api_keys import KEY_DAYS_MAX, create_api_key, list_api_keys, revoke_api_key
 from services.issuer.store import ApiKeyRow
-from shared.access import NewKey, Scope
+from shared.access import PREFIX_CHARACTERS, NewKey, Scope
+
+LABEL_CHARACTERS_MIN = 8
 
 app = typer.Typer(
     help="API keys: what may be done for a tenant. A key is shown once; only its SHA-256 is stored.",
@@ -46,12 +51,8 @@ def create(
 @app.command("list")
 def show_all(slug: Slug, data: Folder = None) -> None:
     """List the keys of an issuer, newest first."""
-    keys = table("prefix", "label", "scopes", "created", "expires", "revoked")
-    for key in run(_list(slug, data)):
-        revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}"
-        dates = (f"{key.created_at:%Y-%m-%d}", f"{key.expires_at:%Y-%m-%d}", revoked)
-        keys.add_row(key.prefix, key.label, "\n".join(key.scopes), *dates)
-    console().print(keys)
+    # What is wider than the terminal is left to the terminal: a prefix that was cut could not be revoked.
+    console().print(_listed(run(_list(slug, data))), crop=False)
 
 
 @app.command("revoke")
@@ -63,6 +64,21 @@ def revoke(
     """End a key: every service refuses it within 5 s."""
     run(_revoke(slug, prefix, data))
     console().print(f"Key {prefix} of {slug} is revoked.")
+
+
+def _listed(keys: Sequence[ApiKeyRow]) -> Table:
+    """Return a table in which prefixes, scopes and dates stay whole in any width; labels get the rest."""
+    listed = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False)
+    listed.add_column("prefix", no_wrap=True, min_width=PREFIX_CHARACTERS)
+    listed.add_column("scopes", no_wrap=True, min_width=max(map(len, Scope)))
+    listed.add_column("dates", min_width=len("created 2026-01-01"))
+    listed.add_column("label", overflow="fold", min_width=LABEL_CHARACTERS_MIN)
+    for key in keys:
+        dates = [f"created {key.created_at:%Y-%m-%d}", f"expires {key.expires_at:%Y-%m-%d}"]
+        if key.revoked_at is not None:
+            dates.append(f"revoked {key.revoked_at:%Y-%m-%d %H:%M}")
+        listed.add_row(key.prefix, "\n".join(key.scopes), "\n".join(dates), Text(key.label))
+    return listed
 
 
 async def _create(slug: str, label: str, scopes: list[Scope], days: int, data: Path | None) -> NewKey:

@@ -37,7 +37,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "400", **more}
 
 
-def microcred(*words: str, given: str | None = None) -> Finished:
+def microcred(*words: str, given: str | None = None, **variables: str) -> Finished:
     """Run a command to its end."""
     return subprocess.run(
         [COMMAND, *words],
@@ -45,7 +45,7 @@ def microcred(*words: str, given: str | None = None) -> Finished:
         capture_output=True,
         text=True,
         timeout=COMMAND_WAIT_S,
-        env=environment(),
+        env=environment(**variables),
         check=False,
     )
 
@@ -202,9 +202,9 @@ class Served:
     data: Path
     address: str
 
-    def run(self, *words: str) -> Finished:
+    def run(self, *words: str, **variables: str) -> Finished:
         """Run a command on this world."""
-        return microcred(*words, "--data", str(self.data))
+        return microcred(*words, "--data", str(self.data), **variables)
 
 
 @pytest.fixture(scope="module")

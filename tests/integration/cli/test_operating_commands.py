@@ -107,6 +107,21 @@ def test_a_key_works_everywhere_until_it_is_revoked(served: Served) -> None:
     assert known_everywhere(served, token, False)
 
 
+@pytest.mark.parametrize("columns", ["80", "60", "40"])
+def test_prefixes_and_scopes_are_read_off_in_a_terminal_of_any_width(served: Served, columns: str) -> None:
+    scopes = [word for scope in Scope for word in ("--scope", scope.value)]
+    label = "learning platform of the faculty of arts [draft]"
+    made = served.run("keys", "create", "riverside-college", *scopes, "--label", label)
+    prefix = made.stdout.split("_")[1]
+    assert served.run("keys", "revoke", "riverside-college", prefix).returncode == 0
+    lines = served.run("keys", "list", "riverside-college", COLUMNS=columns).stdout.splitlines()
+    (first,) = [number for number, line in enumerate(lines) if line.startswith(f"{prefix}  ")]
+    of_this_key = [line[len(prefix) :].split() for line in lines[first : first + len(Scope)]]
+    assert [words[0] for words in of_this_key] == sorted(Scope)
+    assert [words[1] for words in of_this_key[:3]] == ["created", "expires", "revoked"]
+    assert any("[draft]" in line for line in lines), "a label is data and ends where it ends"
+
+
 def test_what_cannot_be_done_is_told_in_a_sentence(served: Served, tmp_path: Path) -> None:
     refusals = all_at_once(
         ("issuers", "create", "No Slug!", *ACADEMY[1:], "--data", str(served.data)),
