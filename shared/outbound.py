@@ -103,7 +103,9 @@ class OutboundFailure(Unavailable):
     """No usable answer came; the same request may work later. `code` is fit for a metric's label."""
 
     def __init__(
-        self, code: Literal["unreachable", "timed-out", "host-busy", "response-malformed"], message: str
+        self,
+        code: Literal["unreachable", "insecure", "timed-out", "host-busy", "response-malformed"],
+        message: str,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -261,7 +263,9 @@ class OutboundClient:
             except (TimeoutError, httpcore2.TimeoutException) as cause:
                 raise OutboundFailure("timed-out", "the host did not answer in time") from cause
             except httpcore2.NetworkError as cause:
-                raise OutboundFailure("unreachable", "the host could not be reached securely") from cause
+                if _of_security(cause):
+                    raise OutboundFailure("insecure", "the host could not be reached securely") from cause
+                raise OutboundFailure("unreachable", "the host could not be reached") from cause
             except httpcore2.LocalProtocolError as cause:
                 raise Invalid("request-malformed", "the request is not valid HTTP") from cause
             except httpcore2.ProtocolError as cause:
@@ -304,6 +308,13 @@ class OutboundClient:
             else:
                 content = await _drain(response)
             return OutboundResponse(response.status, received, content)
+
+
+def _of_security(failure: BaseException | None) -> bool:
+    """Whether TLS is what failed: the layers below give its error on inside errors of their own."""
+    while failure is not None and not isinstance(failure, ssl.SSLError):
+        failure = failure.__cause__ or failure.__context__
+    return failure is not None
 
 
 def _parse(url: str) -> httpx2.URL:

@@ -126,5 +126,5 @@ async def test_a_certificate_for_another_name_or_by_a_stranger_gets_no_request(a
             async with calling(ssl_context=context) as client:
                 with pytest.raises(OutboundFailure) as failed:
                     await client.request("POST", f"https://partner.example:{server.port}/", {}, b"{}")
-            assert failed.value.code == "unreachable"
+            assert failed.value.code == "insecure"
     assert server.requests == []

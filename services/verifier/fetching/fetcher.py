@@ -33,7 +33,8 @@ FAILURE_KEPT_S: Final = 30.0
 FETCHES = Counter("microcred_verifier_fetches_total", "Documents fetched from other servers", ["outcome"])
 
 _FAILURES: Mapping[str, str] = {
-    "unreachable": "its server could not be reached securely",
+    "unreachable": "its server could not be reached",
+    "insecure": "its server could not be reached securely",
     "timed-out": "its server did not answer in time",
     "host-busy": "too many other verifications wait for its server",
     "response-malformed": "its server's answer cannot be read",

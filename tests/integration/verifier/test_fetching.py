@@ -20,10 +20,11 @@ from services.verifier.fetching.web import (
     Web,
     list_kept_s,
 )
+from shared.embedded import free_port
 from shared.outbound import OutboundClient, OutboundLimits
 from tests.integration.authority import Authority
-from tests.integration.loopback_server import calling
-from tests.integration.verifier.strangers import DID_PATH, LIST_PATH, Strangers
+from tests.integration.loopback_server import calling, serving
+from tests.integration.verifier.strangers import DID_PATH, HOST, LIST_PATH, Strangers
 from tests.unit.verifier.credentials import AT, did_document, status_list
 
 WANTED = Wanted("application/json", "key-not-retrieved", "It", lambda _: 60.0)
@@ -109,6 +110,21 @@ async def test_a_failure_is_not_tried_again_at_once(
     strangers.documents[LIST_PATH] = status_list()
     watch.seconds = FAILURE_KEPT_S
     assert isinstance(await web(fetcher).status_list(url), FoundList)
+
+
+async def test_security_is_spoken_of_only_where_it_is_what_failed(
+    strangers: Strangers, fetcher: Fetcher, authority: Authority
+) -> None:
+    port = free_port()
+    async with serving(strangers.answer, tls=authority.server("other.example")) as other:
+        for url, told in (
+            (f"http://{HOST}:{port}/", "could not be reached"),
+            (f"https://{HOST}:{port}/", "could not be reached"),
+            (f"https://{HOST}:{other.port}/", "could not be reached securely"),
+        ):
+            missing = await fetcher.fetch(url, WANTED)
+            assert isinstance(missing, Objection)
+            assert missing.sentence.endswith(f"its server {told}."), url
 
 
 async def test_copies_are_bounded_in_number_and_in_bytes(
