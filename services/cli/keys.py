@@ -41,8 +41,9 @@ def create(
 ) -> None:
     """Make a key and print it, this once, on standard output."""
     key = run(_create(slug, label, scope, days, data))
+    good = "1 day" if days == 1 else f"{days} days"
     console(stderr=True).print(
-        f"Key {key.prefix} of {slug}, good for {days} days, known to every service within 5 s."
+        f"Key {key.prefix} of {slug}, good for {good}, known to every service within 5 s."
         " Keep it now: it is not stored."
     )
     typer.echo(key.token)

@@ -256,6 +256,12 @@ def test_wrong_usage_is_never_taken_for_a_verdict(tmp_path: Path) -> None:
         assert "Traceback" not in misused.stderr
 
 
+@pytest.mark.parametrize(("days", "told"), [("1", "good for 1 day,"), ("2", "good for 2 days,")])
+def test_how_long_a_key_is_good_is_told_in_words_that_agree(served: Served, days: str, told: str) -> None:
+    made = served.run("keys", "create", "riverside-college", "--scope", "credentials:read", "--days", days)
+    assert told in made.stderr
+
+
 def test_signing_keys_are_listed_and_a_did_key_says_why_it_keeps_its_own(served: Served) -> None:
     listed = served.run("signing-keys", "list", "riverside-college")
     assert listed.returncode == 0
