@@ -12,7 +12,6 @@ from services import SERVICES
 from services.cli.running import Folder, console, database_of, run, table
 from shared.bus import dead_letters
 from shared.bus.dead_letters import DeadLetter
-from shared.errors import Invalid
 
 app = typer.Typer(
     help="Records that a consumer could not take. A buried record holds up the later records of its key"
@@ -20,7 +19,24 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Consumer = Annotated[str, typer.Argument(help="Name of the consumer, such as issuer.issue.")]
+
+
+def of_a_service(consumer: str) -> str:
+    """Return the name of a consumer. One that begins with no service is wrong usage."""
+    if service_of(consumer) not in SERVICES:
+        names = ", ".join(SERVICES)
+        raise typer.BadParameter(f"A consumer's name begins with its service: one of {names}.")
+    return consumer
+
+
+def service_of(consumer: str) -> str:
+    """Return the service whose consumer it is, by its name."""
+    return consumer.partition(".")[0]
+
+
+Consumer = Annotated[
+    str, typer.Argument(help="Name of the consumer, such as issuer.issue.", callback=of_a_service)
+]
 Key = Annotated[str, typer.Argument(help="Key of the record, as 'list' shows it.")]
 
 
@@ -72,11 +88,7 @@ async def _all_letters(data: Path | None) -> list[DeadLetter]:
 
 
 async def _requeue(consumer: str, key: str, data: Path | None) -> int:
-    service = consumer.partition(".")[0]
-    if service not in SERVICES:
-        names = ", ".join(SERVICES)
-        raise Invalid("consumer-unknown", f"A consumer's name begins with its service: one of {names}.")
-    async with database_of(service, data) as database, database.session() as session:
+    async with database_of(service_of(consumer), data) as database, database.session() as session:
         return await dead_letters.ask_requeue(session.connection, consumer, key)
 
 

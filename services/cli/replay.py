@@ -11,9 +11,16 @@ import typer
 from services import SERVICES
 from services.cli.running import Folder, console, environment_of, run
 from services.configuration import settings_from
-from shared.errors import Invalid
 
-Service = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
+
+def known_service(name: str) -> str:
+    """Return the name of a service. Another name is wrong usage, like an unknown command."""
+    if name not in SERVICES:
+        raise typer.BadParameter(f"No service is called {name}; there are {', '.join(SERVICES)}.")
+    return name
+
+
+Service = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.", callback=known_service)]
 
 
 def replay(service: Service, data: Folder = None) -> None:
@@ -26,8 +33,6 @@ def replay(service: Service, data: Folder = None) -> None:
 
 
 async def _replay(service: str, data: Path | None) -> str:
-    if service not in SERVICES:
-        raise Invalid("service-unknown", f"No service is called {service}; there are {', '.join(SERVICES)}.")
     module = importlib.import_module(f"{SERVICES[service]}.replay")
     rebuilt: str = await module.replay(settings_from(service, environment_of(data)))
     return rebuilt

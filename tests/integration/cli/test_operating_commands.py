@@ -130,8 +130,6 @@ def test_what_cannot_be_done_is_told_in_a_sentence(served: Served, tmp_path: Pat
         ("keys", "revoke", "riverside-college", "aaaaaaaa", "--data", str(served.data)),
         ("dead-letters", "requeue", "issuer.issue", "no/such", "--data", str(served.data)),
         ("dead-letters", "show", "issuer.issue", "no/such", "--data", str(served.data)),
-        ("dead-letters", "requeue", "nobody.nothing", "no/such", "--data", str(served.data)),
-        ("replay", "nobody", "--data", str(served.data)),
         ("issuers", "list", "--data", str(tmp_path)),
     )
     for refused in refusals:
@@ -250,10 +248,18 @@ def test_wrong_usage_is_never_taken_for_a_verdict(tmp_path: Path) -> None:
         ("demo", "--cohort", str(tmp_path / "missing.csv")),
         ("keys", "create", "north-academy", "--scope", "everything"),
         ("serve", "--port", "zero"),
+        ("replay", "nobody"),
     ):
         assert misused.returncode == 64, misused.args
         assert misused.stderr.strip()
         assert "Traceback" not in misused.stderr
+
+
+def test_a_consumer_of_no_service_is_told_so_by_every_command_that_names_one() -> None:
+    named = ("nobody.nothing", "no/such")
+    for misused in all_at_once(("dead-letters", "show", *named), ("dead-letters", "requeue", *named)):
+        assert misused.returncode == 64, misused.args
+        assert "begins with its service: one of assessor," in misused.stderr
 
 
 @pytest.mark.parametrize(("days", "told"), [("1", "good for 1 day,"), ("2", "good for 2 days,")])
