@@ -13,6 +13,7 @@ from urllib.parse import quote
 from shared.embedded import postmaster
 from shared.embedded.binaries import Binaries, find
 from shared.embedded.folder import Folder
+from shared.embedded.guard import alive
 from shared.embedded.initdb import SUPERUSER, initialise
 from shared.embedded.ports import HOST, free_port, is_free
 from shared.embedded.privileges import Privileges, privileges
@@ -64,6 +65,11 @@ class Cluster(Stopping):
                 ) from error
             raise
         return cluster
+
+    @property
+    def runs(self) -> bool:
+        """Whether its server runs: it may have been killed, and nothing here starts it again."""
+        return self._server is not None and alive(self._server.pid)
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
         """The address of `database` for `user`; the superuser's password is filled in. Never log it."""

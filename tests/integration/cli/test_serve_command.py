@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from shared.embedded import free_port
-from tests.integration.cli.conftest import Served, all_at_once, serving, until
+from shared.embedded import free_port, postmaster
+from shared.program import EXIT_STUCK
+from tests.integration.cli.conftest import COMMAND_WAIT_S, Served, all_at_once, serving, until
 
 PASTE_WAIT_S = 30
 
@@ -88,6 +90,26 @@ def test_what_it_prints_works_when_pasted_and_survives_every_end(tmp_path: Path)
             assert credential_of(ask) == credential
             assert paste(verify)["verdict"] == "valid"
             program.end(end)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+def test_it_ends_with_its_postgresql_says_so_and_is_up_again_when_started_again(
+    tmp_path: Path, kind: signal.Signals
+) -> None:
+    data = tmp_path / "data"
+    with serving(tmp_path / "first", data, free_port()) as program:
+        submit, ask, _ = printed_lines(program.said)
+        assert paste(submit)["outcome"] == "passed"
+        credential = credential_of(ask)
+        running = postmaster.read(data / "postgres" / "data")
+        assert running is not None
+        os.kill(running.pid, kind)
+        assert program.process.wait(COMMAND_WAIT_S) == EXIT_STUCK
+        assert "Cannot go on, and ends here. The embedded PostgreSQL has ended" in program.said
+        assert "started again, goes on from there" in program.said
+        until(lambda: not program.named())
+    with serving(tmp_path / "again", data):
+        assert credential_of(ask) == credential
 
 
 def test_a_folder_and_a_port_are_taken_once_and_belong_together(
