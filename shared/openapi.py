@@ -126,10 +126,14 @@ def _statuses(path: str, operation: Mapping[str, Any]) -> set[str]:
 
 
 def _may_break_a_rule(operation: Mapping[str, Any]) -> bool:
-    """Whether there is anything to validate: a body, or a parameter that does not take any text."""
+    """Whether there is anything to validate: a body, or a parameter that does not take any text.
+
+    What is open to all answers 404 to an id of any form that it does not know (shared/public_route.py).
+    """
     return "requestBody" in operation or any(
         (parameter["required"] and parameter["in"] != "path") or not _takes_any_text(parameter["schema"])
         for parameter in operation.get("parameters", ())
+        if "security" in operation or parameter["in"] != "path"
     )
 
 

@@ -60,6 +60,17 @@ async def test_scripts_of_any_site_may_read_documents_and_refusals_alike(
                 assert answer.headers.get_list("access-control-allow-origin") == ["*"], (method, path)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/credentials/nix", "/achievements/nix/1", f"/achievements/{UNKNOWN}/0", "/issuers/N!x/did.json"],
+)
+async def test_an_address_that_cannot_be_one_is_unknown_and_not_wrong(desk: Desk, path: str) -> None:
+    async with desk.house() as house, client(house) as http:
+        answer = await http.get(path)
+    assert (answer.status_code, answer.json()["title"]) == (404, "There is nothing at this address.")
+    assert "reasons" not in answer.json()
+
+
 async def test_what_needs_a_key_is_open_to_no_other_site(desk: Desk) -> None:
     await desk.tenant()
     async with desk.house() as house, client(house, await desk.api_key("oslo")) as http:
