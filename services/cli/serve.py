@@ -36,6 +36,7 @@ from shared.telemetry import configure_logging
 
 PORT = 8080
 KNOWN_WAIT_S = 30.0
+JSON_SENT = "-H 'Content-Type: application/json'"
 
 
 def serve(
@@ -111,13 +112,15 @@ def _print_addresses(
     console.print(f"  mails     {data}/mail/")
     console.print(f"\nDevelopment key of {issuer.slug}, good on this machine only:\n  {issuer.token}")
     console.print(
-        "The lines below have it from a file: a command's arguments are seen by every user of a machine."
+        "The lines below do not contain the key: curl reads it from a file, since every user of a machine can"
+        " see the arguments of a running command.",
+        soft_wrap=True,
     )
     assessment = sample_assessment(achievement_id)
     identifier = assessment["assessment_id"]
     console.print("\nSubmit an assessment; a credential follows within a second:")
     body = json.dumps(assessment, ensure_ascii=False)
-    _curl(console, issuer, f"-X POST {world.address}/assessor/assessments -d '{body}'")
+    _curl(console, issuer, f"{JSON_SENT} -X POST {world.address}/assessor/assessments -d '{body}'")
     console.print("Which credential came of it:")
     _curl(console, issuer, f"'{world.address}/issuer/credentials?assessment_id={identifier}'")
     console.print("Fetch that credential as anybody with its link, and have it verified:")
@@ -132,5 +135,5 @@ def _print_addresses(
 
 
 def _curl(console: Console, issuer: SampleIssuer, rest: str) -> None:
-    headers = f"-H @{shlex.quote(str(issuer.header.resolve()))} -H 'Content-Type: application/json'"
-    console.print(f"  curl -s {headers} {rest}\n", markup=False, soft_wrap=True)
+    key = shlex.quote(str(issuer.header.resolve()))
+    console.print(f"  curl -s -H @{key} {rest}\n", markup=False, soft_wrap=True)

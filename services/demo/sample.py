@@ -98,5 +98,5 @@ def sample_assessment(achievement_id: str) -> dict[str, Any]:
         "supervision": "supervised-onsite",
         "identity_check": "photo-id",
         "evidence": [{"url": "https://portfolio.example.org/ada", "name": "Report"}],
-        "assessed_at": at.isoformat(),
+        "assessed_at": f"{at:%Y-%m-%dT%H:%M:%SZ}",
     }

@@ -76,6 +76,8 @@ def test_what_it_prints_works_when_pasted_and_survives_every_end(tmp_path: Path)
         submit, ask, verify = printed_lines(program.said)
         key = printed_key(program.said)
         assert key not in submit + ask + verify, "arguments are seen by every user of the machine"
+        assert ["Content-Type" in line for line in (submit, ask, verify)] == [True, False, False]
+        assert re.search(r'"assessed_at": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"', submit)
         assert {stat.S_IMODE(path.stat().st_mode) for path in data.glob("development-key*")} == {0o600}
         assert paste(submit)["outcome"] == "passed"
         credential = credential_of(ask)
