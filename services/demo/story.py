@@ -145,11 +145,12 @@ def _webhook(console: Console, story: Story) -> None:
     text = "\n".join(f"{name}: {value}" for name, value in shown.items())
     body = json.dumps(json.loads(webhook["body"]), indent=2, ensure_ascii=False)
     checks = Table.grid(padding=(0, 2))
-    for believed, told in (
+    altered = "believed, as it must not be" if story.altered_webhook_believed else "refused, as it must be"
+    for passed, told in (
         (story.webhook_believed, "webhook-signature is the HMAC of id, timestamp and body under its secret"),
-        (story.altered_webhook_believed, "the same with one byte more in the body"),
+        (not story.altered_webhook_believed, f"{altered}: the same with one byte more in the body"),
     ):
-        checks.add_row(MARKS["passed" if believed else "failed"], told)
+        checks.add_row(MARKS["passed" if passed else "failed"], told)
     parts = Group(Text(f"{text}\n\n{body}\n\nChecked by the partner who got it:"), checks)
     console.print(Panel(parts, title="The signed webhook that went out", title_align="left"))
 

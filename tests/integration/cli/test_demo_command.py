@@ -114,6 +114,8 @@ def test_the_story_is_told_beside_the_numbers(demo: Demo, cohort: Cohort) -> Non
         "The signed webhook that went out",
     ):
         assert heading in demo.said
+    assert "✓  webhook-signature is the HMAC" in demo.said
+    assert "✓  refused, as it must be: the same with one byte more in the body" in demo.said
     assert demo.said.index("VALID  ") < demo.said.index("The revocation") < demo.said.index("INVALID  ")
 
 
