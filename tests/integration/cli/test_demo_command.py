@@ -175,7 +175,8 @@ def test_the_webhooks_left_are_as_they_were_sent(demo: Demo, file: str, kind: st
 
 def test_the_story_shows_the_partners_check_and_cuts_what_a_file_holds_whole(demo: Demo) -> None:
     checked = demo.said.partition("Checked by the partner who got it:")[2].splitlines()
-    assert [line.split()[1] for line in checked[1:3]] == ["✓", "✗"]
+    assert [line.split()[1] for line in checked[1:3]] == ["✓", "✓"]
+    assert "refused, as it must be" in checked[2]
     shown = demo.said.partition("as anybody with its link reads it:")[2].partition("Verification")[0]
     assert f"{demo.out}/credential.json" in shown
     whole = json.dumps(demo.document("credential.json"), indent=2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.demo import leftovers
-from tests.integration.cli.conftest import running, until
+from tests.integration.cli.conftest import COMMAND_WAIT_S, running, until
 from tests.integration.test_embedded_postgres import nothing_left_in, owning_program, processes_of
 
 
@@ -34,10 +34,12 @@ def test_told_to_stop_while_its_database_is_made_it_says_so_and_leaves_nothing(
 ) -> None:
     folder = tmp_path / "demo"
     with running(folder, "demo", "--json") as program:
-        until(lambda: len(list(folder.glob(f"{leftovers.PREFIX}*/postgres/initdb-*/base/*"))) == 3)
-        assert program.end(kind) == 130
+        until(lambda: list(folder.glob(f"{leftovers.PREFIX}*/postgres/initdb-*/base")) != [])
+        program.process.send_signal(kind)
+        assert program.process.wait(COMMAND_WAIT_S) == 130
         assert program.said.rstrip().endswith("Stopped.")
         assert "Traceback" not in program.said
+    assert nothing_left_in(folder)
     assert list(folder.iterdir()) == [folder / "said"]
 
 
