@@ -38,15 +38,19 @@ STOP_WAIT_S_MAX = FAST_STOP_WAIT_S + IMMEDIATE_STOP_WAIT_S + KILL_WAIT_S
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs under `pid`; one that ended and was not yet collected does not."""
+    """Whether a process runs under `pid`; one that ended and was not yet collected does not.
+
+    Its first thread may have ended before the others, which hold its files and ports until they end too.
+    """
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except ProcessLookupError:
         return False
     except OSError:  # not ours to signal, or a system without /proc
         return True
-    return state.rpartition(")")[2].split()[0] not in "ZX"
+    return state.rpartition(")")[2].split()[0] not in "ZX" or threads > 1
 
 
 def gone_within(pid: int, wait_s: float) -> bool:
