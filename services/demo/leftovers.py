@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from shared.embedded import postmaster
+from shared.embedded.folder import Folder
 from shared.errors import Unavailable
 
 PREFIX = "microcred-demo-"
@@ -46,7 +47,7 @@ def clear() -> int:
     for folder in Path(tempfile.gettempdir()).resolve().glob(f"{PREFIX}*"):
         with suppress(FileNotFoundError, Unavailable), ExitStack() as locks:
             if folder.stat().st_uid == os.getuid() and _is_dead(folder, locks):
-                postmaster.clear(folder / "postgres" / "data")
+                postmaster.clear(Folder(folder / LOCK.parent).data)
                 shutil.rmtree(folder, ignore_errors=True)
                 cleared += 1
     return cleared

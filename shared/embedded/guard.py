@@ -45,12 +45,11 @@ def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        threads = len(os.listdir(f"/proc/{pid}/task"))
+        return state.rpartition(")")[2].split()[0] not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except ProcessLookupError:
         return False
     except OSError:  # not ours to signal, or a system without /proc
         return True
-    return state.rpartition(")")[2].split()[0] not in "ZX" or threads > 1
 
 
 def gone_within(pid: int, wait_s: float) -> bool:

@@ -36,12 +36,13 @@ class Session:
 
     async def claim(self, consumer: str, ids: Iterable[UUID]) -> set[UUID]:
         """Mark event ids as taken by `consumer` and return those that were not taken before."""
-        wanted = sorted(set(ids), key=attrgetter("bytes"))
-        if not wanted:
-            return set()
+        distinct = set(ids)
+        if not distinct:
+            return distinct
+        wanted = sorted(distinct, key=attrgetter("bytes"))
         rows = [(consumer, event_id) for event_id in wanted]
         if await copied(self.connection, "inbox", INBOX_COLUMNS, rows):
-            return set(wanted)
+            return distinct
         claimed = await self.connection.fetch(CLAIM, consumer, wanted)
         return {row["event_id"] for row in claimed}
 

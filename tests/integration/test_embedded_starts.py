@@ -26,6 +26,15 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(POLL_EVERY_S)
 
 
+async def cancelled(task: asyncio.Task[None], times: int, every_s: float) -> None:
+    """Cancel `task` and see it end by that."""
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(every_s)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 def nobody_owns(folder: Path) -> bool:
     """Whether no program, this one included, holds the folder's lock."""
     with (folder / "owner.lock").open("r+b") as lock:
@@ -49,11 +58,7 @@ async def test_a_world_that_is_cancelled_while_its_database_is_made_leaves_nobod
 
     living = asyncio.create_task(live())
     await until(lambda: any(place.glob("initdb-*/base")))
-    for _ in range(times):
-        living.cancel()
-        await asyncio.sleep(POLL_EVERY_S)
-    with pytest.raises(asyncio.CancelledError):
-        await living
+    await cancelled(living, times, POLL_EVERY_S)
     assert not processes_of(tmp_path)
     assert nobody_owns(place)
     assert (place / "data").is_dir(), "what was begun was ended, not torn off"
@@ -71,11 +76,7 @@ async def test_a_block_that_is_cancelled_once_more_while_it_stops_its_database_w
 
     living = asyncio.create_task(live())
     await up.wait()
-    for _ in range(3):
-        living.cancel()
-        await asyncio.sleep(CANCEL_EVERY_S)
-    with pytest.raises(asyncio.CancelledError):
-        await living
+    await cancelled(living, 3, CANCEL_EVERY_S)
     assert not processes_of(tmp_path)
     assert nobody_owns(tmp_path)
 
@@ -93,6 +94,4 @@ async def test_a_start_that_fails_says_why_and_a_cancelled_one_only_that_it_was_
         await live()
     living = asyncio.create_task(live())
     await asyncio.sleep(0)
-    living.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await living
+    await cancelled(living, 1, CANCEL_EVERY_S)

@@ -195,9 +195,11 @@ class Issue:
                 plans.append((each, plan))
                 issued.add(each.stream)
                 in_force[each.holding] = each.credential_id
-        newest = {each.holding: each.credential_id for each, _ in plans}
-        written = {key: holder or opened[key] for key, holder in held.items()}
-        moved = {key: named for key, named in newest.items() if named != written[key]}
+        moved = {
+            each.holding: each.credential_id
+            for each, _ in plans
+            if each.credential_id != (held[each.holding] or opened[each.holding])
+        }
         await hold(session.connection, moved)
         return plans, definitions
 
