@@ -61,9 +61,9 @@ class World:
         """Return what is measured where: a name and an address for each process."""
         return [("metrics", f"{self.address}/metrics")]
 
-    async def settled(self, wait_s: float) -> None:
-        """Wait until no event, status list or delivery waits anywhere."""
-        await self.house.settled(wait_s)
+    async def settled(self, wait_s: float, *, outward: bool = True) -> None:
+        """Wait until no event or status list waits anywhere, nor a delivery unless without `outward`."""
+        await self.house.settled(wait_s, outward=outward)
 
 
 @asynccontextmanager

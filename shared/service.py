@@ -44,11 +44,14 @@ class Loop:
 
     `pending` tells how much of it is due now; zero means idle. A `run` that fails is begun again after
     LOOP_AGAIN_AFTER_S, and until then the process is not ready; BrokenError and Conflict end the process.
+    What an `outward` loop works off leaves the house, and may have to wait for a receiver, or for the lease
+    of a process that died.
     """
 
     name: str
     run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
     pending: Callable[[], Awaitable[int]]
+    outward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +145,18 @@ class Running:
                 found[task.get_name()] = "stopped"
         return found
 
-    async def pending(self) -> dict[str, int]:
-        """Return how much work waits, by lane and loop, leaving out those with none."""
+    async def pending(self, *, outward: bool = True) -> dict[str, int]:
+        """Return how much work waits, by lane and loop, leaving out those with none, or what is `outward`."""
         waiting = {relay.name: await relay.pending() for relay in self.relays}
         waiting |= {consumer.name: await consumer.lag() for consumer in self.consumers}
-        waiting |= {loop.name: await loop.pending() for loop in self._loops}
+        loops = [loop for loop in self._loops if outward or not loop.outward]
+        waiting |= {loop.name: await loop.pending() for loop in loops}
         return {name: number for name, number in waiting.items() if number}
 
-    async def settled(self, wait_s: float, every_s: float = SETTLE_POLL_S) -> None:
+    async def settled(self, wait_s: float, every_s: float = SETTLE_POLL_S, *, outward: bool = True) -> None:
         """Wait until nothing waits anywhere, asking `every_s`. Raises TimeoutError naming what still does.
+
+        Without `outward`, what leaves the house may wait on: everything in it is known by then.
 
         All are asked one after another, so work may pass from one that is still to be asked to one that has
         been. An answer of "nothing" counts only if no log grew while it was gathered, and relays are asked
@@ -160,7 +166,7 @@ class Running:
         before: list[int] | None = None
         while True:
             try:
-                waiting, heads = await self.pending(), await self._heads()
+                waiting, heads = await self.pending(outward=outward), await self._heads()
             except Unavailable as away:  # a broker that has just been started, for one
                 waiting, heads = {away.message: 1}, []
             if not waiting and heads == before:

@@ -87,7 +87,8 @@ async def _serve(console: Console, bus: Bus, data: Path, wanted: int | None) -> 
             await provider.until_known()
             await provider.publish_achievement(definition, achievement_id)
         # The printed lines are pasted into a curl that asks once: what they name has to be known by then.
-        await world.settled(KNOWN_WAIT_S)
+        # What was being delivered when an earlier run was killed comes later.
+        await world.settled(KNOWN_WAIT_S, outward=False)
         spare_the_living()
         _print_addresses(console, world, issuer, achievement_id, data)
         await until_stopped()

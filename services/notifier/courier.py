@@ -78,7 +78,7 @@ class Courier:
     @property
     def loop(self) -> Loop:
         """Return the courier as a loop of the service."""
-        return Loop(f"notifier.courier.{self._channel}", self.run, self.pending)
+        return Loop(f"notifier.courier.{self._channel}", self.run, self.pending, outward=True)
 
     async def pending(self) -> int:
         """Return how many deliveries are due now or in the hands of some courier."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -12,12 +13,16 @@ import stat
 import subprocess
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
-from shared.embedded import free_port, postmaster
+from services.world import DATABASE
+from shared.embedded import Cluster, free_port, postmaster
+from shared.embedded.stopping import held
 from shared.program import EXIT_STUCK
 from tests.integration.cli.conftest import COMMAND_WAIT_S, Served, all_at_once, serving, until
 
@@ -103,6 +108,7 @@ def test_it_ends_with_its_postgresql_says_so_and_is_up_again_when_started_again(
         submit, ask, _ = printed_lines(program.said)
         assert paste(submit)["outcome"] == "passed"
         credential = credential_of(ask)
+        until(lambda: any((data / "mail").glob("*.eml")))
         running = postmaster.read(data / "postgres" / "data")
         assert running is not None
         os.kill(running.pid, kind)
@@ -110,8 +116,21 @@ def test_it_ends_with_its_postgresql_says_so_and_is_up_again_when_started_again(
         assert "Cannot go on, and ends here. The embedded PostgreSQL has ended" in program.said
         assert "started again, goes on from there" in program.said
         until(lambda: not program.named())
+    asyncio.run(hold_all_deliveries(data))
     with serving(tmp_path / "again", data):
         assert credential_of(ask) == credential
+
+
+async def hold_all_deliveries(data: Path) -> None:
+    """Leave every delivery of the world in `data` as a courier does that was killed in the middle of it."""
+    async with held(partial(Cluster.open, data / "postgres")) as cluster:
+        connection = await asyncpg.connect(cluster.dsn(DATABASE))
+        done = await connection.execute(
+            "UPDATE notifier.delivery"
+            " SET state = 'held', holder = gen_random_uuid(), due_at = now() + interval '1 hour'"
+        )
+        await connection.close()
+    assert done == "UPDATE 1"
 
 
 def test_a_folder_and_a_port_are_taken_once_and_belong_together(
